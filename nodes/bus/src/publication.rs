@@ -1,7 +1,7 @@
 //! The publishing end of a stream: hands units to the bus without ever waiting.
 //! Interest (who wants them) is kept behind it; the units are kept by the owner.
 
-use weft_wire::{MediaClass, UnitBatch};
+use weft_wire::{MediaClass, StreamEnded, UnitBatch};
 
 /// Why a unit was not sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -29,6 +29,8 @@ pub enum Sent {
 pub trait Publish: Send + 'static {
     /// Publishes a batch whose units are all of `class`.
     fn send(&mut self, class: MediaClass, batch: UnitBatch) -> Sent;
+    /// Tells the hubs that the stream ended and why, after everything sent before. Best effort, like a unit.
+    fn end(&mut self, notice: StreamEnded) -> Sent;
     /// True while somebody wants the stream.
     fn wanted(&self) -> bool;
 }

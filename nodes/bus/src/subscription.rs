@@ -2,7 +2,7 @@
 //! Epochs, gaps and age are judged by the hub.
 
 use tokio::sync::mpsc;
-use weft_wire::UnitBatch;
+use weft_wire::{StreamEnded, UnitBatch};
 
 /// Which units of a stream are wanted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,6 +18,8 @@ pub enum MediaFilter {
 pub enum Delivery {
     /// Units, whole, in order of arrival.
     Units(UnitBatch),
+    /// The owner ended the stream; what it published before has been delivered before.
+    Ended(StreamEnded),
 }
 
 /// Live units of one stream. The queue holds 256 messages; overflow: the newest is dropped and counted, and the hole

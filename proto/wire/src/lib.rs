@@ -13,8 +13,8 @@ mod wire_unit;
 
 pub use ids::{Epoch, GopSeq, Incarnation, SessionId, TrackId, UnitSeq};
 pub use message::{
-    CloseReason, KeyframeRequest, Kick, Message, OwnerInfo, OwnerRequest, StreamRecord, StreamState,
-    UnitsEnd, UnitsFrom, UnitsRequest,
+    CloseReason, KeyframeRequest, Kick, Message, OwnerInfo, OwnerRequest, StreamEnded, StreamRecord,
+    StreamState, UnitsEnd, UnitsFrom, UnitsRequest,
 };
 pub use name::{MAX_ESCAPED_LEN, NameError, NodeName, StreamName};
 pub use subject::{MediaClass, NodeVerb, StreamVerb, Subject};

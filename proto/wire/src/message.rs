@@ -232,6 +232,20 @@ positional! {
     }
 }
 
+positional! {
+    /// The owner's last word on a stream's media subject: its publisher ended, and why.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub struct StreamEnded {
+        /// The session that ended.
+        pub session: SessionId,
+        /// Its epoch.
+        pub epoch: Epoch,
+        /// Why.
+        pub reason: CloseReason,
+    }
+}
+
+impl Message for StreamEnded {}
 impl Message for UnitsRequest {}
 impl Message for UnitsEnd {}
 impl Message for KeyframeRequest {}

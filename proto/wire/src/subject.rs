@@ -90,6 +90,9 @@ pub enum Subject {
     AllMedia(StreamName),
     /// `weft.media.<stream>.*.k`: key units of every track.
     KeyMedia(StreamName),
+    /// `weft.media.<stream>.end.k`: the owner's last word. In the place of a track's key units, so that a subscription to
+    /// all media and one to key units both hear it, in order.
+    End(StreamName),
     /// `weft.stream.<stream>.<verb>`: a question to its owner.
     Stream(StreamName, StreamVerb),
     /// `weft.stream.<stream>.*`: every question to its owner.
@@ -104,6 +107,7 @@ impl std::fmt::Display for Subject {
             Self::Media(s, t, c) => write!(f, "weft.media.{}.{}.{}", s.escaped(), t.0, c.letter()),
             Self::AllMedia(s) => write!(f, "weft.media.{}.>", s.escaped()),
             Self::KeyMedia(s) => write!(f, "weft.media.{}.*.k", s.escaped()),
+            Self::End(s) => write!(f, "weft.media.{}.end.k", s.escaped()),
             Self::Stream(s, v) => write!(f, "weft.stream.{}.{}", s.escaped(), v.token()),
             Self::AllStream(s) => write!(f, "weft.stream.{}.*", s.escaped()),
             Self::Node(n, v) => write!(f, "weft.node.{}.{}", n.escaped(), v.token()),
