@@ -1,0 +1,214 @@
+//! From the file as written to the configuration as used: what each value must be, and what values must be together.
+//! All problems are collected, so that one look mends them all.
+
+use crate::config::{Config, Fabric, Limits, Nats};
+use crate::file::{FabricFile, File, NatsFile};
+use crate::{ListenAddress, Problem};
+use std::path::PathBuf;
+use std::time::Duration;
+use weft_wire::NodeName;
+
+/// A keyframe costs a publisher several ordinary frames; more often than this it would starve its picture.
+const SHORTEST_KEYFRAME_INTERVAL: Duration = Duration::from_millis(250);
+
+/// Shards take ports one after the other; more threads than this is a slip of the pen.
+const MOST_SHARDS: usize = 64;
+
+impl TryFrom<File> for Config {
+    type Error = Vec<Problem>;
+
+    fn try_from(file: File) -> Result<Self, Vec<Problem>> {
+        let mut problems = Vec::new();
+        let config = Self {
+            log_level: file.log_level,
+            read_timeout: file.read_timeout.0,
+            write_timeout: file.write_timeout.0,
+            api: file.api,
+            api_address: file.api_address,
+            metrics: file.metrics,
+            metrics_address: file.metrics_address,
+            rtsp_address: file.rtsp_address,
+            rtp_address: file.rtp_address,
+            rtcp_address: file.rtcp_address,
+            hls_address: file.hls_address,
+            webrtc_address: file.webrtc_address,
+            webrtc_local_udp_address: file.webrtc_local_udp_address,
+            webrtc_additional_hosts: file.webrtc_additional_hosts,
+            fabric: fabric(file.fabric, &mut problems),
+        };
+        together(&config).unwrap_or_else(|more| problems.extend(more));
+        if problems.is_empty() {
+            Ok(config)
+        } else {
+            Err(problems)
+        }
+    }
+}
+
+fn optional(path: String) -> Option<PathBuf> {
+    (!path.is_empty()).then(|| PathBuf::from(path))
+}
+
+fn fabric(file: FabricFile, problems: &mut Vec<Problem>) -> Fabric {
+    let node_name = (!file.node_name.is_empty())
+        .then(|| NodeName::new(&file.node_name))
+        .transpose()
+        .unwrap_or_else(|e| {
+            problems.push(Problem::of("fabric.nodeName", e.to_string()));
+            None
+        });
+    Fabric {
+        node_name,
+        nats: nats(file.nats),
+        publisher_grace: file.publisher_grace.0,
+        reader_linger: file.reader_linger.0,
+        keyframe_interval: file.keyframe_interval.0,
+        drain_timeout: file.drain_timeout.0,
+        webrtc_shards: file.webrtc_shards,
+        dtls_certificate: optional(file.dtls_certificate),
+        address_file: optional(file.address_file),
+        limits: Limits {
+            publishers: file.limits.publishers,
+            pending_publishers: file.limits.pending_publishers,
+            readers: file.limits.readers,
+            rtsp_connections: file.limits.rtsp_connections,
+        },
+    }
+}
+
+fn nats(file: NatsFile) -> Nats {
+    Nats {
+        servers: file.servers,
+        user: file.user,
+        password: file.password,
+        token: file.token,
+        credentials_file: optional(file.credentials_file),
+        ca_file: optional(file.ca_file),
+    }
+}
+
+/// Checks what values must be together and within which bounds.
+pub(crate) fn together(config: &Config) -> Result<(), Vec<Problem>> {
+    let mut problems = Vec::new();
+    addresses(config, &mut problems);
+    times(config, &mut problems);
+    bus(&config.fabric.nats, &mut problems);
+    for host in &config.webrtc_additional_hosts {
+        if host.is_empty() || host.contains([':', '/', ' ']) && host.parse::<std::net::IpAddr>().is_err() {
+            problems.push(Problem::of(
+                "webrtcAdditionalHosts",
+                format!(
+                    "'{host}' is neither an IP address nor a host name; write it without scheme and port"
+                ),
+            ));
+        }
+    }
+    let (fabric, limits) = (&config.fabric, &config.fabric.limits);
+    if !(1..=MOST_SHARDS).contains(&fabric.webrtc_shards) {
+        problems.push(Problem::of(
+            "fabric.webrtcShards",
+            format!("{} shards; write 1 to {MOST_SHARDS}", fabric.webrtc_shards),
+        ));
+    }
+    for (key, value) in [
+        ("publishers", limits.publishers),
+        ("pendingPublishers", limits.pending_publishers),
+        ("readers", limits.readers),
+        ("rtspConnections", limits.rtsp_connections),
+    ] {
+        if value == 0 {
+            problems.push(Problem::of(
+                &format!("fabric.limits.{key}"),
+                "0 would refuse everybody; write at least 1",
+            ));
+        }
+    }
+    if problems.is_empty() {
+        Ok(())
+    } else {
+        Err(problems)
+    }
+}
+
+fn addresses(config: &Config, problems: &mut Vec<Problem>) {
+    let tcp: Vec<(&str, ListenAddress)> = [
+        (true, "webrtcAddress", config.webrtc_address),
+        (true, "rtspAddress", config.rtsp_address),
+        (config.api, "apiAddress", config.api_address),
+        (config.metrics, "metricsAddress", config.metrics_address),
+    ]
+    .into_iter()
+    .filter_map(|(used, key, address)| used.then_some((key, address)))
+    .collect();
+    let udp = [
+        ("webrtcLocalUDPAddress", config.webrtc_local_udp_address),
+        ("rtpAddress", config.rtp_address),
+        ("rtcpAddress", config.rtcp_address),
+    ];
+    for (protocol, used) in [("TCP", &tcp[..]), ("UDP", &udp[..])] {
+        for (i, (key, address)) in used.iter().enumerate() {
+            if let Some((other, _)) = used[..i].iter().find(|(_, a)| a.clashes(*address)) {
+                problems.push(Problem::of(
+                    key,
+                    format!(
+                        "{protocol} port {} is taken by {other}; give one of them another",
+                        address.port
+                    ),
+                ));
+            }
+        }
+    }
+}
+
+fn times(config: &Config, problems: &mut Vec<Problem>) {
+    for (key, value) in [
+        ("readTimeout", config.read_timeout),
+        ("writeTimeout", config.write_timeout),
+    ] {
+        if value.is_zero() {
+            problems.push(Problem::of(
+                key,
+                "0 would end every connection; write at least '1s'",
+            ));
+        }
+    }
+    let interval = config.fabric.keyframe_interval;
+    if !interval.is_zero() && interval < SHORTEST_KEYFRAME_INTERVAL {
+        problems.push(Problem::of(
+            "fabric.keyframeInterval",
+            "too short; write at least '250ms', or '0s' for no regular keyframe requests",
+        ));
+    }
+}
+
+fn bus(nats: &Nats, problems: &mut Vec<Problem>) {
+    for server in &nats.servers {
+        let rest = ["nats://", "tls://"]
+            .iter()
+            .find_map(|scheme| server.strip_prefix(scheme));
+        let good = rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['/', ' ', ',']));
+        if !good {
+            problems.push(Problem::of(
+                "fabric.nats.servers",
+                format!("'{server}' is no server; write it as 'nats://host:4222' or 'tls://host:4222'"),
+            ));
+        }
+    }
+    let ways = [
+        !nats.user.is_empty() || !nats.password.is_empty(),
+        !nats.token.is_empty(),
+        nats.credentials_file.is_some(),
+    ];
+    if ways.iter().filter(|given| **given).count() > 1 {
+        problems.push(Problem::of(
+            "fabric.nats",
+            "more than one of user/password, token and credentialsFile is given; keep one",
+        ));
+    }
+    if nats.user.is_empty() && !nats.password.is_empty() {
+        problems.push(Problem::of(
+            "fabric.nats.user",
+            "a password is given but no user; name the user",
+        ));
+    }
+}

@@ -1,0 +1,111 @@
+//! What somebody is told who makes a mistake in the file: where, what, and what to write instead.
+//! That right files mean the right thing is shown in `reference.rs`.
+
+use weft_config::Config;
+
+fn told(text: &str) -> String {
+    Config::parse(text, "weft.yml")
+        .expect_err("the file has a mistake")
+        .to_string()
+}
+
+#[test]
+fn an_unknown_key_is_named_with_its_line_and_the_nearest_known_one() {
+    assert_eq!(
+        told("logLevel: debug\nrtspAdress: :8554\n"),
+        "weft.yml: line 2: rtspAdress: unknown key; did you mean 'rtspAddress'?"
+    );
+}
+
+#[test]
+fn an_unknown_key_within_a_block_is_named_with_its_place() {
+    assert_eq!(
+        told("fabric:\n  nats:\n    # ours\n    server: [nats://a:1]\n"),
+        "weft.yml: line 4: fabric.nats.server: unknown key; did you mean 'fabric.nats.servers'?"
+    );
+    assert_eq!(
+        told("nodeName: a\n"),
+        "weft.yml: line 1: nodeName: unknown key; did you mean 'fabric.nodeName'?"
+    );
+    assert_eq!(
+        told("recordDeleteAfter: 1d\n"),
+        "weft.yml: line 1: recordDeleteAfter: unknown key; config/weft.yml lists every key there is"
+    );
+}
+
+#[test]
+fn a_value_of_the_wrong_form_is_named_with_its_line_and_an_example() {
+    assert_eq!(
+        told("\nreadTimeout: 10\n"),
+        "weft.yml: line 2: readTimeout: '10' is not a duration; write it as '10s', '500ms' or '1h30m0s'"
+    );
+    assert_eq!(
+        told("fabric:\n  readerLinger: soon\n"),
+        "weft.yml: line 2: fabric.readerLinger: 'soon' is not a duration; write it as '10s', '500ms' or '1h30m0s'"
+    );
+    let address = told("webrtcAddress: 8889\n");
+    assert!(
+        address.starts_with("weft.yml: line 1: webrtcAddress: '8889' is not an address"),
+        "{address}"
+    );
+    let level = told("logLevel: loud\n");
+    assert!(level.starts_with("weft.yml: line 1: logLevel: "), "{level}");
+    assert!(level.contains("debug"), "{level}");
+}
+
+#[test]
+fn what_is_no_yaml_is_told_with_its_line() {
+    let text = told("logLevel: info\n  rtspAddress: :1\n: [\n");
+    assert!(text.starts_with("weft.yml: line "), "{text}");
+    let twice = told("api: yes\napi: no\n");
+    assert!(twice.contains("line 2") && twice.contains("api"), "{twice}");
+}
+
+#[test]
+fn everything_that_cannot_be_used_is_told_at_once() {
+    let text = told(
+        "rtspAddress: :8889\nrtcpAddress: :8000\nreadTimeout: 0s\nwebrtcAdditionalHosts: ['http://x']\nfabric:\n  \
+         nodeName: a b\n  keyframeInterval: 10ms\n  webrtcShards: 0\n  limits: {readers: 0}\n  nats:\n    \
+         servers: ['localhost']\n    token: hidden\n    password: hidden\n",
+    );
+    for part in [
+        "rtspAddress: TCP port 8889 is taken by webrtcAddress; give one of them another",
+        "rtcpAddress: UDP port 8000 is taken by rtpAddress",
+        "readTimeout: 0 would end every connection",
+        "webrtcAdditionalHosts: 'http://x' is neither",
+        "fabric.nodeName: name 'a b' contains ' '",
+        "fabric.keyframeInterval: too short",
+        "fabric.webrtcShards: 0 shards",
+        "fabric.limits.readers: 0 would refuse everybody",
+        "fabric.nats.servers: 'localhost' is no server; write it as 'nats://host:4222'",
+        "fabric.nats: more than one of",
+        "fabric.nats.user: a password is given but no user",
+    ] {
+        assert!(text.contains(part), "{part} is missing in:\n{text}");
+    }
+    assert!(!text.contains("hidden"), "{text}");
+}
+
+#[test]
+fn addresses_that_are_switched_off_do_not_clash() {
+    Config::parse(
+        "api: no\nmetrics: off\napiAddress: :8889\nmetricsAddress: :8889\n",
+        "x",
+    )
+    .unwrap();
+}
+
+#[test]
+fn secrets_are_never_shown() {
+    let config = Config::parse("fabric: {nats: {user: u, password: hidden}}\n", "x").unwrap();
+    assert_eq!(config.fabric.nats.password.expose(), "hidden");
+    assert!(!config.to_yaml().contains("hidden"));
+    assert!(!format!("{config:?}").contains("hidden"));
+    assert!(config.to_yaml().contains("<redacted>"));
+}
+
+#[test]
+fn an_empty_file_and_one_of_comments_mean_the_defaults() {
+    assert_eq!(Config::parse("", "x").unwrap(), Config::default());
+    assert_eq!(Config::parse("# nothing\n\n", "x").unwrap(), Config::default());
+}
