@@ -1,0 +1,15 @@
+//! `weft demo`: a built-in publisher that plays a small clip into this node over real WebRTC, so that a newcomer without a
+//! camera has a stream to read. The server half knows nothing of it.
+
+pub mod clip;
+mod feedback;
+mod peer;
+pub mod publisher;
+mod runtime;
+mod sender;
+pub mod source;
+pub mod whip;
+
+pub use clip::Clip;
+pub use publisher::Publisher;
+pub use source::{ClipLoop, UnitSource};
