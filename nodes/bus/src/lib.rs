@@ -1,12 +1,23 @@
 //! The bus and the registry: how units, questions and the ownership of names travel between nodes, as two traits with an
 //! in-process and a NATS implementation behind one conformance suite. What the units mean to a reader is the hub's business.
 
+mod assembly;
+mod counters;
 mod error;
+pub mod faulty;
+mod interest;
+pub mod memory;
+pub mod nats;
 mod owner;
+mod packing;
 mod publication;
 mod registry;
 mod subscription;
+#[cfg(feature = "testing")]
+pub mod testing;
+mod throttle;
 
+pub use counters::Counters;
 pub use error::{ClaimError, Error, RequestError};
 pub use owner::{StreamOwner, UnitsAnswer};
 pub use publication::{DropReason, Publication, Publish, Sent};
@@ -68,4 +79,14 @@ pub trait Bus: Send + Sync + 'static {
 
     /// The state now and at each change.
     fn state(&self) -> tokio::sync::watch::Receiver<BusState>;
+
+    /// What this bus counts.
+    fn counters(&self) -> Arc<Counters> {
+        Arc::default()
+    }
+
+    /// Waits until what was handed on has left this process, at most 1 s: before the process ends.
+    fn flush(&self) -> BoxFuture<'_, ()> {
+        Box::pin(std::future::ready(()))
+    }
 }

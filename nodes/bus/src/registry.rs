@@ -27,7 +27,8 @@ pub struct Registered {
 
 /// The table of names. All calls end within 2 s.
 pub trait Registry: Send + Sync + 'static {
-    /// Claims a name; the epoch returned is higher than every one before it on this name.
+    /// Claims a name; the epoch returned is higher than every one before it on this name. A claim repeated with the very
+    /// record that stands there gets that record's epoch: the answer to the first may have been lost on the way.
     fn claim(
         &self,
         stream: StreamName,

@@ -9,6 +9,7 @@ mod subject;
 mod time;
 mod track;
 mod unit;
+mod units_reply;
 mod wire_unit;
 
 pub use ids::{Epoch, GopSeq, Incarnation, SessionId, TrackId, UnitSeq};
@@ -21,8 +22,10 @@ pub use subject::{MediaClass, NodeVerb, StreamVerb, Subject};
 pub use time::{CaptureSource, CaptureTime, ClockRate, MediaTime, SentTime};
 pub use track::{Codec, MediaKind, TrackInfo};
 pub use unit::{AccessUnit, UnitBatch, UnitFlags, nal_units};
+pub use units_reply::UnitsReply;
 pub use wire_unit::{
-    MAX_UNIT_BYTES, PART_BYTES, UnitPart, WIRE_VERSION, decode_batch, encode_batch, encode_part,
+    MAX_PARTS, MAX_UNIT_BYTES, PART_BYTES, UnitPart, WIRE_VERSION, batch_bound, decode_batch, encode_batch,
+    encode_part,
 };
 
 /// Why bytes from the bus could not be read as a message.

@@ -17,6 +17,9 @@ pub const PART_BYTES: usize = 512 * 1024;
 /// The largest unit accepted anywhere, in bytes of `data`; a larger one is dropped, counted, and a keyframe asked for.
 pub const MAX_UNIT_BYTES: usize = 4 * 1024 * 1024;
 
+/// The most parts a unit may come in: a server whose own limit is low (64 KiB at least) gets smaller parts.
+pub const MAX_PARTS: u16 = 128;
+
 /// Which part of its unit a message holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UnitPart {
@@ -98,16 +101,22 @@ fn write<U: Serialize>(session: &SessionId, epoch: Epoch, units: U, capacity: us
 const BATCH_OVERHEAD: usize = 48;
 const UNIT_OVERHEAD: usize = 96;
 
-/// Encodes whole units as one message. An empty batch has no meaning and must not be sent.
+/// What [`encode_batch`] may need at most, in bytes.
+#[must_use]
+pub fn batch_bound(units: &[AccessUnit]) -> usize {
+    BATCH_OVERHEAD + units.iter().map(|u| u.data.len() + UNIT_OVERHEAD).sum::<usize>()
+}
+
+/// Encodes whole units as one message. An empty batch says nothing: receivers pass over it, and the bus sends it to learn
+/// whether anybody listens.
 #[must_use]
 pub fn encode_batch(batch: &UnitBatch) -> Bytes {
-    let size: usize = batch.units.iter().map(|u| u.data.len() + UNIT_OVERHEAD).sum();
     let units: Vec<UnitRef<'_>> = batch
         .units
         .iter()
         .map(|u| UnitRef::new(u, UnitPart::WHOLE, &u.data))
         .collect();
-    write(&batch.session, batch.epoch, units, size + BATCH_OVERHEAD)
+    write(&batch.session, batch.epoch, units, batch_bound(&batch.units))
 }
 
 /// Encodes one part of one unit; `data` is that part's share of `unit.data`.
@@ -145,7 +154,7 @@ pub fn decode_batch(message: &Bytes) -> Result<(UnitBatch, Vec<UnitPart>), Error
                 value: u64::from(u.part.part),
             });
         }
-        if usize::from(u.part.parts) > MAX_UNIT_BYTES / PART_BYTES {
+        if u.part.parts > MAX_PARTS {
             return Err(Error::OutOfBounds {
                 field: "parts",
                 value: u64::from(u.part.parts),

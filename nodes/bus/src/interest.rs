@@ -1,0 +1,256 @@
+//! Whether anybody wants a stream: a state machine over probes sent, probes refused and `units` requests.
+//! How a probe travels and how a refusal is noticed is each bus's own business.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+use weft_wire::MediaClass;
+
+/// Refusals count from the time their probes were sent; two this far apart say that nobody is there, while a hub that
+/// changes its connection is back sooner.
+pub(crate) const APART: Duration = Duration::from_secs(1);
+
+/// Probes whose refusal may still come. Two a second at most are sent, so this is more than a server's silence may last.
+const OUTSTANDING: usize = 16;
+
+/// Names one probe; the refusal brings it back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct ProbeId(pub(crate) u64);
+
+/// What a refusal leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Nothing yet.
+    Doubt,
+    /// Every class but the key units was refused: send this probe on the key subject, to hear about those too.
+    AskKeys(ProbeId),
+    /// Nobody is there: publish nothing until [`Interest::wake`].
+    Paused,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Probe {
+    id: ProbeId,
+    at: Duration,
+    key: bool,
+}
+
+/// Probes refused one after another, none accepted in between.
+#[derive(Debug, Clone, Copy)]
+struct Run {
+    last: ProbeId,
+    since: Duration,
+    /// A key unit was among them: not even a hub that takes key units only is there.
+    key: bool,
+}
+
+#[derive(Debug)]
+enum State {
+    Wanted { run: Option<Run> },
+    Paused,
+}
+
+/// The interest in one publication. `now` is the time since any fixed start.
+#[derive(Debug)]
+pub(crate) struct Interest {
+    state: State,
+    outstanding: VecDeque<Probe>,
+    next: u64,
+    last_key: Option<Duration>,
+    last_any: Option<Duration>,
+}
+
+impl Default for Interest {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Interest {
+    /// Wanted until refused: readers of an earlier publisher may be waiting.
+    pub(crate) fn new() -> Self {
+        Self {
+            state: State::Wanted { run: None },
+            outstanding: VecDeque::with_capacity(OUTSTANDING),
+            next: 0,
+            last_key: None,
+            last_any: None,
+        }
+    }
+
+    /// False while paused.
+    pub(crate) fn wanted(&self) -> bool {
+        matches!(self.state, State::Wanted { .. })
+    }
+
+    /// A `units` request came: somebody wants the stream, and refusals of what was sent before mean nothing any more.
+    /// Says whether this ended a pause.
+    pub(crate) fn wake(&mut self) -> bool {
+        let paused = !self.wanted();
+        self.state = State::Wanted { run: None };
+        self.outstanding.clear();
+        paused
+    }
+
+    /// Asked before each message: `Some` if it shall go out as a probe. Key units probe for every reader, other units for
+    /// those that take everything; each at most once in [`APART`].
+    pub(crate) fn probe(&mut self, now: Duration, class: MediaClass) -> Option<ProbeId> {
+        let key = class == MediaClass::Key;
+        let last = if key { self.last_key } else { self.last_any };
+        if last.is_some_and(|last| now.saturating_sub(last) < APART) {
+            return None;
+        }
+        Some(self.issue(now, key))
+    }
+
+    /// The probe was refused: nobody subscribes to what it was sent on.
+    pub(crate) fn refused(&mut self, now: Duration, id: ProbeId) -> Verdict {
+        let Some(probe) = self.outstanding.iter().find(|p| p.id == id).copied() else {
+            return Verdict::Doubt;
+        };
+        let State::Wanted { run } = &mut self.state else {
+            return Verdict::Paused;
+        };
+        let next = match *run {
+            Some(run) if id.0 == run.last.0 + 1 => Run {
+                last: id,
+                key: run.key || probe.key,
+                ..run
+            },
+            Some(run) if id.0 <= run.last.0 => return Verdict::Doubt,
+            _ => Run {
+                last: id,
+                since: probe.at,
+                key: probe.key,
+            },
+        };
+        *run = Some(next);
+        if probe.at.saturating_sub(next.since) < APART {
+            Verdict::Doubt
+        } else if next.key {
+            self.state = State::Paused;
+            self.outstanding.clear();
+            Verdict::Paused
+        } else {
+            Verdict::AskKeys(self.issue(now, true))
+        }
+    }
+
+    fn issue(&mut self, now: Duration, key: bool) -> ProbeId {
+        let id = ProbeId(self.next);
+        self.next += 1;
+        if self.outstanding.len() == OUTSTANDING {
+            self.outstanding.pop_front();
+        }
+        self.outstanding.push_back(Probe { id, at: now, key });
+        self.last_any = Some(now);
+        if key {
+            self.last_key = Some(now);
+        }
+        id
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use MediaClass::{Audio, Delta, Key};
+
+    fn at(ms: u64) -> Duration {
+        Duration::from_millis(ms)
+    }
+
+    fn refused(interest: &mut Interest, ms: u64, class: MediaClass) -> Verdict {
+        let id = interest.probe(at(ms), class).expect("a probe is due");
+        interest.refused(at(ms + 3), id)
+    }
+
+    #[test]
+    fn one_refusal_does_not_pause() {
+        let mut interest = Interest::new();
+        assert_eq!(refused(&mut interest, 0, Key), Verdict::Doubt);
+        assert!(interest.wanted());
+    }
+
+    #[test]
+    fn a_refused_key_unit_and_any_refusal_a_second_later_pause() {
+        let mut interest = Interest::new();
+        assert_eq!(refused(&mut interest, 0, Key), Verdict::Doubt);
+        assert_eq!(interest.probe(at(500), Audio), None, "too soon to say more");
+        assert_eq!(refused(&mut interest, 1000, Delta), Verdict::Paused);
+        assert!(!interest.wanted());
+    }
+
+    #[test]
+    fn refusals_that_come_late_count_by_when_their_probes_were_sent() {
+        let mut interest = Interest::new();
+        let first = interest.probe(at(0), Key).unwrap();
+        let second = interest.probe(at(900), Audio);
+        assert_eq!(second, None);
+        assert_eq!(interest.refused(at(5000), first), Verdict::Doubt);
+        assert!(interest.wanted());
+    }
+
+    #[test]
+    fn an_accepted_probe_between_two_refused_ones_starts_anew() {
+        let mut interest = Interest::new();
+        assert_eq!(refused(&mut interest, 0, Key), Verdict::Doubt);
+        interest.probe(at(1000), Audio).unwrap();
+        assert_eq!(refused(&mut interest, 2000, Key), Verdict::Doubt);
+        assert_eq!(refused(&mut interest, 3000, Key), Verdict::Paused);
+    }
+
+    #[test]
+    fn a_hub_that_takes_key_units_only_keeps_the_stream() {
+        let mut interest = Interest::new();
+        interest.probe(at(0), Key).unwrap();
+        let mut now = 0;
+        for _ in 0..20 {
+            now += 1500;
+            match refused(&mut interest, now, Audio) {
+                // The probe on the key subject is heard: no refusal of it ever comes.
+                Verdict::AskKeys(_) | Verdict::Doubt => {}
+                Verdict::Paused => panic!("paused under a reader of key units"),
+            }
+        }
+        assert!(interest.wanted());
+    }
+
+    #[test]
+    fn without_key_units_the_key_subject_is_asked_before_pausing() {
+        let mut interest = Interest::new();
+        assert_eq!(refused(&mut interest, 0, Audio), Verdict::Doubt);
+        let Verdict::AskKeys(id) = refused(&mut interest, 1000, Audio) else {
+            panic!("the key subject should be asked");
+        };
+        assert_eq!(interest.refused(at(1005), id), Verdict::Paused);
+    }
+
+    #[test]
+    fn a_refusal_of_what_was_sent_before_a_units_request_is_void() {
+        let mut interest = Interest::new();
+        assert_eq!(refused(&mut interest, 0, Key), Verdict::Doubt);
+        let late = interest.probe(at(1000), Key).unwrap();
+        assert!(!interest.wake(), "it was not paused");
+        assert_eq!(interest.refused(at(1010), late), Verdict::Doubt);
+        assert!(interest.wanted());
+    }
+
+    #[test]
+    fn a_units_request_ends_the_pause() {
+        let mut interest = Interest::new();
+        refused(&mut interest, 0, Key);
+        refused(&mut interest, 1000, Key);
+        assert!(!interest.wanted());
+        assert!(interest.wake());
+        assert!(interest.wanted());
+    }
+
+    #[test]
+    fn intra_only_streams_probe_once_a_second() {
+        let mut interest = Interest::new();
+        let probes = (0..100)
+            .filter(|i| interest.probe(at(i * 33), Key).is_some())
+            .count();
+        assert_eq!(probes, 4);
+    }
+}

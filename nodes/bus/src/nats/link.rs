@@ -1,0 +1,364 @@
+//! One connection to NATS: watched, judged at each connect, and fed without waiting.
+//! What travels on it is the business of the files beside this one.
+
+use super::config::{NatsConfig, Purpose};
+use super::server::{self, JetStream};
+use crate::throttle::Throttle;
+use crate::{Counters, DropReason, Error};
+use async_nats::connection::State;
+use async_nats::message::OutboundMessage;
+use async_nats::{Client, ClientError, Event, ServerError, ServerInfo};
+use bytes::Bytes;
+use futures::{FutureExt, SinkExt, StreamExt};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, timeout};
+use tracing::{debug, error, info, warn};
+
+/// Between two looks at the connection when no event came: events may be lost under a flood of them.
+const TICK: Duration = Duration::from_millis(50);
+/// A queue that has not moved for this long belongs to a server that hangs: what is added would arrive stale.
+const STALL: Duration = Duration::from_millis(250);
+/// How long anything that may wait for the connection waits.
+const PATIENCE: Duration = Duration::from_secs(1);
+const LOG_PERIOD: Duration = Duration::from_secs(30);
+
+/// What is known of the server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Health {
+    /// Not connected.
+    Away,
+    /// Connected and fit; the number rises at each connection.
+    Up(u64),
+    /// Connected to, or turned away by, a server that cannot be used; says what to do.
+    Unfit(String),
+}
+
+/// One connection.
+pub(super) struct Link {
+    pub(super) client: Client,
+    pub(super) counters: Arc<Counters>,
+    health: watch::Sender<Health>,
+    purpose: Purpose,
+    servers: String,
+    hint: Arc<Hint>,
+    /// Checked and fit; `client` knows first when it is cut.
+    up: AtomicBool,
+    /// Messages handed to the client on this connection's queue.
+    fed: AtomicU64,
+    stalled: AtomicBool,
+    /// While stalled, one message per tick may try.
+    trial: AtomicBool,
+}
+
+/// What the client's events leave behind for the watch.
+#[derive(Default)]
+struct Hint {
+    notify: Notify,
+    error: Mutex<Option<String>>,
+}
+
+impl Hint {
+    fn take(&self) -> Option<String> {
+        self.error.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    fn event(&self, event: Event, counters: &Counters) {
+        match event {
+            Event::SlowConsumer(_) => Counters::one(&counters.dropped_slow),
+            Event::ServerError(ServerError::Other(text)) => {
+                Counters::one(&counters.server_errors);
+                warn!(error = %text, "NATS reported an error");
+            }
+            Event::ServerError(e) => {
+                Counters::one(&counters.server_errors);
+                self.failed(e.to_string());
+            }
+            Event::ClientError(ClientError::Other(text)) => self.failed(text),
+            other => debug!(event = %other, "NATS connection"),
+        }
+        self.notify.notify_one();
+    }
+
+    fn failed(&self, error: String) {
+        *self.error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+    }
+}
+
+/// What the watch of a connection remembers.
+struct Watch {
+    connects: u64,
+    number: u64,
+    identity: (String, u64),
+    moved: (u64, Instant),
+    say_waiting: Throttle,
+    say_unfit: Throttle,
+    jetstream_asked: Option<u64>,
+}
+
+impl Link {
+    /// Starts connecting; returns at once.
+    pub(super) async fn open(
+        config: &NatsConfig,
+        purpose: Purpose,
+        counters: Arc<Counters>,
+    ) -> Result<Arc<Self>, Error> {
+        let addresses = config.addresses()?;
+        let servers: Vec<&str> = addresses.iter().map(async_nats::ServerAddr::as_url_str).collect();
+        let servers = servers.join(",");
+        let hint = Arc::new(Hint::default());
+        let (events, count) = (hint.clone(), counters.clone());
+        let options = config.options(purpose).await?.event_callback(move |event| {
+            events.event(event, &count);
+            std::future::ready(())
+        });
+        let client = options
+            .connect(addresses)
+            .await
+            .map_err(|e| Error::Refused(format!("NATS cannot be connected to: {e}")))?;
+        Ok(Arc::new(Self {
+            client,
+            counters,
+            health: watch::Sender::new(Health::Away),
+            purpose,
+            servers,
+            hint,
+            up: AtomicBool::new(false),
+            fed: AtomicU64::new(0),
+            stalled: AtomicBool::new(false),
+            trial: AtomicBool::new(false),
+        }))
+    }
+
+    /// What is known of the server, now and at each change.
+    pub(super) fn health(&self) -> watch::Receiver<Health> {
+        self.health.subscribe()
+    }
+
+    /// Connected to a server that is fit.
+    pub(super) fn is_up(&self) -> bool {
+        self.up.load(Ordering::Acquire) && self.client.connection_state() == State::Connected
+    }
+
+    /// How many connections have been made.
+    pub(super) fn connects(&self) -> u64 {
+        self.client.statistics().connects.load(Ordering::Relaxed)
+    }
+
+    /// The error of a connection that is not there.
+    pub(super) fn away(&self) -> Error {
+        match &*self.health.borrow() {
+            Health::Unfit(why) => Error::Refused(why.clone()),
+            _ => Error::Away(format!("no connection to NATS at {}", self.servers)),
+        }
+    }
+
+    /// Queues a message without waiting. `client` is the caller's own clone: its place in the queue is kept in it.
+    pub(super) fn feed(&self, client: &mut Client, message: OutboundMessage) -> Result<(), DropReason> {
+        if !self.is_up() {
+            return Err(DropReason::Away);
+        }
+        if self.stalled.load(Ordering::Relaxed) && !self.trial.swap(false, Ordering::Relaxed) {
+            return Err(DropReason::Full);
+        }
+        // overflow: DROPS the message; the hub sees the hole in `seq` and asks for it. Unconstrained, because a task that
+        // has used up its budget of wake-ups would be told that a queue with room is full.
+        match tokio::task::unconstrained(client.feed(message)).now_or_never() {
+            Some(Ok(())) => {
+                self.fed.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            }
+            Some(Err(e)) if e.kind() == async_nats::PublishErrorKind::MaxPayloadExceeded => {
+                Err(DropReason::TooLarge)
+            }
+            Some(Err(_)) => Err(DropReason::Away),
+            None => Err(DropReason::Full),
+        }
+    }
+
+    /// Queues a message, waiting up to a second for room.
+    pub(super) async fn send(&self, message: OutboundMessage) -> Result<(), Error> {
+        if !self.is_up() {
+            return Err(self.away());
+        }
+        let mut client = self.client.clone();
+        // overflow: awaited, within bounds.
+        match timeout(PATIENCE, client.feed(message)).await {
+            Ok(Ok(())) => {
+                self.fed.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            }
+            Ok(Err(e)) => Err(Error::Away(e.to_string())),
+            Err(_) => Err(Error::Away("the connection to NATS does not move".into())),
+        }
+    }
+
+    /// Subscribes, waiting up to a second for room in the client's queue. Works while the connection is away too.
+    pub(super) async fn subscribe(&self, subject: String) -> Result<async_nats::Subscriber, Error> {
+        match timeout(PATIENCE, self.client.subscribe(subject)).await {
+            Ok(Ok(subscriber)) => Ok(subscriber),
+            Ok(Err(e)) => Err(Error::Refused(e.to_string())),
+            Err(_) => Err(self.away()),
+        }
+    }
+
+    /// One way to the server and back on this connection: what was asked of it before is done. Gives up after a second.
+    pub(super) async fn round_trip(&self) {
+        if !self.is_up() {
+            return;
+        }
+        let trip = async {
+            let inbox = self.client.new_inbox();
+            let mut echo = self.subscribe(inbox.clone()).await.ok()?;
+            self.send(message(inbox, None, Bytes::new())).await.ok()?;
+            echo.next().await
+        };
+        if timeout(PATIENCE, trip).await.is_err() {
+            debug!(servers = %self.servers, "NATS did not answer within a second");
+        }
+    }
+
+    /// Watches the connection for ever.
+    pub(super) async fn watch(self: Arc<Self>) {
+        let mut watch = Watch {
+            connects: 0,
+            number: 0,
+            identity: <_>::default(),
+            moved: (0, Instant::now()),
+            say_waiting: Throttle::new(LOG_PERIOD),
+            say_unfit: Throttle::new(LOG_PERIOD),
+            jetstream_asked: None,
+        };
+        loop {
+            self.look(&mut watch).await;
+            self.look_at_queue(&mut watch);
+            // Whichever comes first; a missed tick or event costs nothing.
+            let _elapsed = timeout(TICK, self.hint.notify.notified()).await;
+        }
+    }
+
+    async fn look(&self, watch: &mut Watch) {
+        let connects = self.connects();
+        if self.client.connection_state() != State::Connected {
+            self.look_at_absence(watch);
+        } else if connects != watch.connects || !self.up.load(Ordering::Relaxed) {
+            let info = self.client.server_info();
+            let identity = (info.server_id.clone(), info.client_id);
+            // The state changes a moment before the server's new description is there.
+            if connects != watch.connects && identity == watch.identity {
+                self.hint.notify.notify_one();
+                tokio::task::yield_now().await;
+                return;
+            }
+            let new = connects != watch.connects;
+            watch.connects = connects;
+            watch.identity = identity;
+            match self.judge(&info, connects, watch).await {
+                Ok(()) => self.connected(watch, &info),
+                Err(why) => self.unfit(watch, why, new),
+            }
+        }
+    }
+
+    fn look_at_absence(&self, watch: &mut Watch) {
+        if self.up.swap(false, Ordering::AcqRel) {
+            watch.say_waiting.reset();
+        }
+        let why = self.hint.take();
+        // Being turned away is no outage: waiting does not help, a person must.
+        if let Some(why) = why.as_deref().filter(|why| turned_away(why)) {
+            let sentence = format!(
+                "NATS at {} turned this node away ({why}): check user, password, token, nkey or credentials file",
+                self.servers
+            );
+            return self.unfit(watch, sentence, false);
+        }
+        if !matches!(*self.health.borrow(), Health::Unfit(_)) {
+            self.set(Health::Away);
+            if (why.is_some() || watch.number > 0) && watch.say_waiting.allow() {
+                let why = why.unwrap_or_else(|| "connection lost".into());
+                warn!(servers = %self.servers, connection = self.purpose.token(), %why, "waiting for NATS");
+            }
+        }
+    }
+
+    /// Whether the server can be used.
+    async fn judge(&self, info: &ServerInfo, connects: u64, watch: &mut Watch) -> Result<(), String> {
+        if server::check(info)? == JetStream::On || self.purpose == Purpose::Media {
+            return Ok(());
+        }
+        if watch.jetstream_asked == Some(connects) {
+            return Err(server::no_jetstream(info));
+        }
+        watch.jetstream_asked = Some(connects);
+        let mut jetstream = async_nats::jetstream::new(self.client.clone());
+        jetstream.set_timeout(PATIENCE);
+        match jetstream.query_account().await {
+            Ok(_) => Ok(()),
+            Err(_) => Err(server::no_jetstream(info)),
+        }
+    }
+
+    fn connected(&self, watch: &mut Watch, info: &ServerInfo) {
+        watch.number += 1;
+        watch.say_unfit.reset();
+        watch.say_waiting.reset();
+        drop(self.hint.take());
+        Counters::one(&self.counters.connects);
+        self.stalled.store(false, Ordering::Relaxed);
+        self.up.store(true, Ordering::Release);
+        self.set(Health::Up(watch.number));
+        info!(
+            server = %info.server_name, host = %info.host, port = info.port, version = %info.version,
+            connection = self.purpose.token(), "connected to NATS"
+        );
+    }
+
+    fn unfit(&self, watch: &mut Watch, why: String, new: bool) {
+        self.up.store(false, Ordering::Release);
+        if new {
+            watch.say_unfit.reset();
+        }
+        if watch.say_unfit.allow() {
+            error!(connection = self.purpose.token(), "{why}");
+        }
+        self.set(Health::Unfit(why));
+    }
+
+    fn set(&self, health: Health) {
+        self.health.send_if_modified(|old| {
+            let changed = *old != health;
+            *old = health;
+            changed
+        });
+    }
+
+    /// Finds out whether the client's queue moves.
+    fn look_at_queue(&self, watch: &mut Watch) {
+        let out = self.client.statistics().out_messages.load(Ordering::Relaxed);
+        let now = Instant::now();
+        if out != watch.moved.0 || self.fed.load(Ordering::Relaxed) <= out {
+            watch.moved = (out, now);
+        }
+        self.stalled
+            .store(now - watch.moved.1 >= STALL, Ordering::Relaxed);
+        self.trial.store(true, Ordering::Relaxed);
+    }
+}
+
+/// A message without headers.
+pub(super) fn message(subject: String, reply: Option<String>, payload: Bytes) -> OutboundMessage {
+    OutboundMessage {
+        subject: subject.into(),
+        reply: reply.map(Into::into),
+        payload,
+        headers: None,
+    }
+}
+
+/// The client tells its errors as text only.
+fn turned_away(error: &str) -> bool {
+    error.contains("uthorization") || error.contains("signing nonce")
+}
