@@ -1,15 +1,17 @@
 // Publishes Chromium's fake camera and microphone by WHIP until SIGTERM.
-// Usage: chromium_whip.cjs WHIP-URL plain|product   (plain: a page of its own; product: the page the node serves)
+// Usage: chromium_whip.cjs WHIP-URL[,WHIP-URL...] plain|product
+// plain: a page of its own, which also says for how long no keyframe was encoded; product: the page the node serves.
 const { chromium } = require('playwright-core');
 
-const [whip, page] = process.argv.slice(2);
+const [urls, page] = process.argv.slice(2);
+const [whip] = urls.split(',');
 const size = { width: 640, height: 360 };
 
 // Runs in the page: H.264 first, RTX kept, Opus.
 async function publish({ whip, size }) {
   const media = await navigator.mediaDevices.getUserMedia({ video: { ...size, frameRate: 30 }, audio: true });
   const peer = new RTCPeerConnection();
-  window.peer = peer;
+  window.peers = [...(window.peers || []), peer];
   for (const track of media.getTracks()) {
     const transceiver = peer.addTransceiver(track, { direction: 'sendonly', streams: [media] });
     if (track.kind !== 'video') continue;
@@ -24,8 +26,23 @@ async function publish({ whip, size }) {
     body: peer.localDescription.sdp,
   });
   if (answer.status !== 201) throw new Error(`POST ${answer.status}: ${await answer.text()}`);
-  window.session = new URL(answer.headers.get('Location'), whip).href;
+  window.sessions = [...(window.sessions || []), new URL(answer.headers.get('Location'), whip).href];
   await peer.setRemoteDescription({ type: 'answer', sdp: await answer.text() });
+}
+
+// Runs in the page: says each second for how long no peer has encoded a keyframe.
+function watchKeyframes() {
+  let last = -1;
+  let quiet = 0;
+  setInterval(async () => {
+    let keys = 0;
+    for (const peer of window.peers) {
+      for (const stat of (await peer.getStats()).values()) keys += stat.keyFramesEncoded || 0;
+    }
+    quiet = keys === last ? quiet + 1 : 0;
+    last = keys;
+    console.log(`no keyframe for ${quiet} s (${keys} so far)`);
+  }, 1000);
 }
 
 (async () => {
@@ -53,11 +70,15 @@ async function publish({ whip, size }) {
     const own = origin + '/__plain_test_page';
     await context.route(own, (route) => route.fulfill({ contentType: 'text/html', body: '<title>test</title>' }));
     await tab.goto(own);
-    await tab.evaluate(publish, { whip, size });
+    for (const url of urls.split(',')) await tab.evaluate(publish, { whip: url, size });
+    await tab.evaluate(watchKeyframes);
   }
   console.log('published');
   process.on('SIGTERM', async () => {
-    if (page === 'plain') await tab.evaluate(() => fetch(window.session, { method: 'DELETE' })).catch(() => {});
+    if (page === 'plain') {
+      const leave = () => Promise.all(window.sessions.map((url) => fetch(url, { method: 'DELETE' })));
+      await tab.evaluate(leave).catch(() => {});
+    }
     await browser.close();
     process.exit(0);
   });

@@ -10,11 +10,13 @@ pub mod process;
 pub mod publish;
 pub mod read;
 pub mod relay;
+pub mod rtsp;
 pub mod tools;
 pub mod units;
 pub mod whip_proxy;
 
 use std::future::Future;
+use std::io::Write;
 use std::time::{Duration, Instant};
 
 /// Asks again every 20 ms until `question` has an answer; fails with `what` when `limit` is over.
@@ -31,6 +33,12 @@ pub async fn until<T, F: Future<Output = Option<T>>>(
         anyhow::ensure!(Instant::now() < end, "not within {limit:?}: {what}");
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+/// Shows a measured figure in the test's output even when it passes: libtest captures only the print macros.
+pub fn figure(text: impl std::fmt::Display) {
+    // A closed standard error is no reason to fail a test.
+    drop(writeln!(std::io::stderr(), "    {text}"));
 }
 
 /// The middle value of some durations; zero for none.

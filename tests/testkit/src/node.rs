@@ -1,7 +1,7 @@
 //! Real `weft` processes on free ports: started with a configuration file of their own, found by the address file they
 //! write, asked through their API. What they should do is the tests' business.
 
-use crate::process::Process;
+use crate::process::{Process, Usage};
 use crate::{http, tools, until};
 use anyhow::{Context, Result};
 use serde_json::Value;
@@ -215,6 +215,11 @@ impl Node {
     /// The process.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process
+    }
+
+    /// Memory, descriptors and threads of the process now.
+    pub fn usage(&self) -> Result<Usage> {
+        self.process.usage()
     }
 
     /// SIGTERM; the exit code, which must come within `limit`.

@@ -5,7 +5,8 @@ use crate::units::{Fingerprint, SourceUnit, fingerprint, length_prefixed};
 use anyhow::{Context, Result, bail, ensure};
 use futures::StreamExt;
 use retina::client::{
-    Demuxed, Described, PacketItem, PlayOptions, Session, SessionOptions, SetupOptions, Transport,
+    Demuxed, Described, PacketItem, PlayOptions, Session, SessionOptions, SetupOptions, TeardownPolicy,
+    Transport,
 };
 use retina::codec::CodecItem;
 use std::collections::HashMap;
@@ -48,7 +49,17 @@ pub struct Reader {
 
 /// DESCRIBE and SETUP of the video track.
 pub async fn open(url: &str, over: Over) -> Result<Ready> {
-    Ok(Ready(set_up(url, over, "video").await?))
+    open_leaving(url, over, true).await
+}
+
+/// As `open`; whether the reader says TEARDOWN when it is dropped.
+pub async fn open_leaving(url: &str, over: Over, farewell: bool) -> Result<Ready> {
+    let teardown = if farewell {
+        TeardownPolicy::Auto
+    } else {
+        TeardownPolicy::Never
+    };
+    Ok(Ready(set_up(url, over, "video", teardown).await?))
 }
 
 /// As `open` and `play`, waiting up to `limit` for the stream to be there.
@@ -118,7 +129,7 @@ impl Reader {
 
 /// Counts the RTP packets of the audio track that come within `time`, and fails if their sequence has a hole.
 pub async fn count_audio(url: &str, over: Over, time: Duration) -> Result<usize> {
-    let session = set_up(url, over, "audio").await?;
+    let session = set_up(url, over, "audio", TeardownPolicy::Auto).await?;
     let mut session = Box::pin(session.play(PlayOptions::default()).await?);
     let mut count = 0;
     let end = tokio::time::Instant::now() + time;
@@ -131,8 +142,10 @@ pub async fn count_audio(url: &str, over: Over, time: Duration) -> Result<usize>
     Ok(count)
 }
 
-async fn set_up(url: &str, over: Over, media: &str) -> Result<Session<Described>> {
-    let options = SessionOptions::default().user_agent("weft-testkit".into());
+async fn set_up(url: &str, over: Over, media: &str, teardown: TeardownPolicy) -> Result<Session<Described>> {
+    let options = SessionOptions::default()
+        .user_agent("weft-testkit".into())
+        .teardown(teardown);
     let mut session = Session::describe(url::Url::parse(url)?, options)
         .await
         .context("DESCRIBE")?;

@@ -67,6 +67,18 @@ pub fn aiortc(whip: &str, clip: &Clip) -> Result<Process> {
     Process::spawn("aiortc-whip", command)
 }
 
+/// As `aiortc`, but a part of the video's RTP payloads is broken on purpose: aggregation and fragmentation units (RFC 6184
+/// sections 5.7 and 5.8) cut short, without beginning or end, or of no known type.
+pub fn broken_payloads(whip: &str, clip: &Clip) -> Result<Process> {
+    let mut command = Command::new(tools::python()?);
+    command
+        .arg("-B")
+        .arg(tools::script("interop/publishers/broken_payloads.py"))
+        .arg(whip)
+        .arg(&clip.path);
+    Process::spawn("broken-payloads", command)
+}
+
 /// Which page Chromium publishes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Page {

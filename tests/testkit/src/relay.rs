@@ -7,7 +7,7 @@ use rand::{Rng, SeedableRng};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::UdpSocket;
 use tokio::task::JoinSet;
@@ -42,6 +42,7 @@ impl Weather {
 #[derive(Debug)]
 pub struct Relay {
     address: SocketAddr,
+    target: SocketAddr,
     shared: Arc<Shared>,
     _task: JoinSet<()>,
 }
@@ -52,6 +53,13 @@ struct Shared {
     dice: Mutex<StdRng>,
     passed: AtomicU64,
     lost: AtomicU64,
+    ways: Mutex<Vec<Arc<UdpSocket>>>,
+    sample: Mutex<Vec<u8>>,
+}
+
+/// A lock that outlives a panic of another test thread.
+fn held<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Relay {
@@ -59,16 +67,12 @@ impl Relay {
     pub async fn start(target: SocketAddr, seed: u64) -> Result<Self> {
         let socket = Arc::new(UdpSocket::bind("127.0.0.1:0").await?);
         let address = socket.local_addr()?;
-        let shared = Arc::new(Shared {
-            weather: Mutex::new(Weather::FAIR),
-            dice: Mutex::new(StdRng::seed_from_u64(seed)),
-            passed: AtomicU64::new(0),
-            lost: AtomicU64::new(0),
-        });
+        let shared = Arc::new(Shared::new(Weather::FAIR, seed));
         let mut task = JoinSet::new();
         task.spawn(inward(socket, target, shared.clone()));
         Ok(Relay {
             address,
+            target,
             shared,
             _task: task,
         })
@@ -88,6 +92,19 @@ impl Relay {
             .unwrap_or_else(|poisoned| poisoned.into_inner()) = weather;
     }
 
+    /// Sends a datagram to the target as if it came from the last source seen; nothing if there was none.
+    pub async fn inject(&self, datagram: &[u8]) {
+        let way = held(&self.shared.ways).last().cloned();
+        if let Some(way) = way {
+            drop(way.send_to(datagram, self.target).await);
+        }
+    }
+
+    /// The last datagram of at least 100 bytes that went to the target.
+    pub fn sample(&self) -> Vec<u8> {
+        held(&self.shared.sample).clone()
+    }
+
     /// Datagrams passed on and lost so far.
     pub fn counts(&self) -> (u64, u64) {
         (
@@ -98,6 +115,17 @@ impl Relay {
 }
 
 impl Shared {
+    fn new(weather: Weather, seed: u64) -> Self {
+        Shared {
+            weather: Mutex::new(weather),
+            dice: Mutex::new(StdRng::seed_from_u64(seed)),
+            passed: AtomicU64::new(0),
+            lost: AtomicU64::new(0),
+            ways: Mutex::default(),
+            sample: Mutex::default(),
+        }
+    }
+
     /// How long this datagram takes; `None` if it is lost.
     fn fate(&self) -> Option<Duration> {
         let weather = *self
@@ -136,10 +164,14 @@ async fn inward(socket: Arc<UdpSocket>, target: SocketAddr, shared: Arc<Shared>)
                 };
                 let way = Arc::new(way);
                 backward.spawn(outward(way.clone(), socket.clone(), source, shared.clone()));
+                held(&shared.ways).push(way.clone());
                 sources.insert(source, way.clone());
                 way
             }
         };
+        if length >= 100 {
+            held(&shared.sample).clone_from(&buffer[..length].to_vec());
+        }
         pass(&shared, way, target, &buffer[..length]).await;
     }
 }
@@ -195,16 +227,12 @@ mod tests {
     #[test]
     fn a_seed_fixes_what_is_lost() {
         let losses = |seed| {
-            let shared = Shared {
-                weather: Mutex::new(Weather {
-                    loss: 0.03,
-                    reorder: 0.1,
-                    delay: Duration::ZERO,
-                }),
-                dice: Mutex::new(StdRng::seed_from_u64(seed)),
-                passed: AtomicU64::new(0),
-                lost: AtomicU64::new(0),
+            let bad = Weather {
+                loss: 0.03,
+                reorder: 0.1,
+                delay: Duration::ZERO,
             };
+            let shared = Shared::new(bad, seed);
             (0..1000).map(|_| shared.fate()).collect::<Vec<_>>()
         };
         assert_eq!(losses(7), losses(7));

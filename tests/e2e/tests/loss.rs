@@ -1,0 +1,74 @@
+//! Loss on the way: 3 % random loss and reordering between publisher and ingest, both ways. No damaged unit may reach a
+//! reader, and at least 99 % of the units sent must; those withheld while waiting for a keyframe count as missing.
+
+use anyhow::{Context, Result, ensure};
+use std::time::Duration;
+use weft_testkit::fixture::{self, Clip, MINUTE};
+use weft_testkit::node::{Node, Plan, Role};
+use weft_testkit::oracle::{self, Over};
+use weft_testkit::relay::{Relay, Weather};
+use weft_testkit::whip_proxy::WhipProxy;
+use weft_testkit::{full, publish};
+
+const BAD: Weather = Weather {
+    loss: 0.03,
+    reorder: 0.05,
+    delay: Duration::from_millis(10),
+};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_percent_loss_from_ffmpeg_damages_nothing_and_loses_less_than_one_percent() -> Result<()> {
+    let clip = fixture::clip(MINUTE)?;
+    let (node, relay, proxy) = lossy_way(3).await?;
+    let mut publisher = publish::ffmpeg_copy(&proxy.whip("lossy"), &clip)?;
+    survives(&node, &relay, &clip)
+        .await
+        .with_context(|| publisher.last_lines())?;
+    ensure!(
+        publisher.running(),
+        "the publisher ended: {}",
+        publisher.last_lines()
+    );
+    Ok(())
+}
+
+/// A node behind a relay that is fair until `survives` makes it bad.
+async fn lossy_way(seed: u64) -> Result<(Node, Relay, WhipProxy)> {
+    let node = Plan::new(Role::Standalone).start().await?;
+    let relay = Relay::start(node.address("ice")?.parse()?, seed).await?;
+    let proxy = WhipProxy::start(node.address("webrtc")?.to_owned(), &relay).await?;
+    Ok((node, relay, proxy))
+}
+
+async fn survives(node: &Node, relay: &Relay, clip: &Clip) -> Result<()> {
+    node.wait_for("lossy", Duration::from_secs(20)).await?;
+    let mut reader =
+        oracle::open_when_there(&node.rtsp("lossy")?, Over::Tcp, Duration::from_secs(10)).await?;
+    reader.read_units(1, Duration::from_secs(5)).await?;
+    let (_, lost_before) = relay.counts();
+    relay.set(BAD);
+    let units = resume_at_key(
+        reader
+            .read_for(Duration::from_secs(if full() { 60 } else { 20 }))
+            .await?,
+    );
+    let (_, lost) = relay.counts();
+    let delivery = oracle::follow(&clip.units, &units)?;
+    weft_testkit::figure(format!(
+        "{delivery:?}, {} datagrams lost on the way",
+        lost - lost_before
+    ));
+    ensure!(
+        lost - lost_before > 30,
+        "the relay lost only {} datagrams",
+        lost - lost_before
+    );
+    let sent = delivery.delivered + delivery.missing;
+    ensure!(delivery.delivered * 100 >= sent * 99, "{delivery:?}");
+    Ok(())
+}
+
+/// `follow` starts at a key unit.
+fn resume_at_key(units: Vec<oracle::ReadUnit>) -> Vec<oracle::ReadUnit> {
+    units.into_iter().skip_while(|unit| !unit.key).collect()
+}
