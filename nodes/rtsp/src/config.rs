@@ -1,0 +1,53 @@
+//! What the server is told: addresses, time limits, bounds.
+//! Where these values come from and what they are called in a file is the configuration's business.
+
+use std::net::{Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+/// The two UDP addresses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UdpAddresses {
+    /// RTP; port 0: the system picks an even port whose successor is free, and `rtcp` is that successor.
+    pub rtp: SocketAddr,
+    /// RTCP.
+    pub rtcp: SocketAddr,
+}
+
+/// What the server is told.
+#[derive(Debug, Clone)]
+pub struct ServerConfig {
+    /// The listener; port 0: the system picks one.
+    pub rtsp_address: SocketAddr,
+    /// `None`: readers over TCP only.
+    pub udp: Option<UdpAddresses>,
+    /// How long a connection may say nothing at all at its beginning, and how long a request may take to be completed
+    /// or a stream to be found.
+    pub read_timeout: Duration,
+    /// How long a reader may take nothing of what is written to it.
+    pub write_timeout: Duration,
+    /// Silence after which a session over UDP, or one that does not play, ends. Announced to clients.
+    pub session_timeout: Duration,
+    /// `SO_SNDBUF` of a connection, in bytes: what the system may hide of a reader's lag.
+    pub send_buffer: usize,
+    /// Most connections at a time; further ones are closed at once.
+    pub max_connections: usize,
+}
+
+impl Default for ServerConfig {
+    fn default() -> Self {
+        let any = |port| SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
+        Self {
+            rtsp_address: any(8554),
+            udp: Some(UdpAddresses {
+                rtp: any(8000),
+                rtcp: any(8001),
+            }),
+            read_timeout: Duration::from_secs(10),
+            write_timeout: Duration::from_secs(10),
+            session_timeout: Duration::from_secs(60),
+            // Measured: without it Linux swallows 15 s of a 2 Mbit/s stream before a stopped reader shows; with it 2 s.
+            send_buffer: 256 * 1024,
+            max_connections: 4096,
+        }
+    }
+}

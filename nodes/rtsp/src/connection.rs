@@ -1,0 +1,453 @@
+//! One connection from accept to close: reads requests, writes answers and packets, keeps the time limits.
+//! What a request does is in `requests`; this is the loop around it.
+
+use crate::counters::Counters;
+use crate::datagrams::Wait;
+use crate::liveness::{Claim, Pulse};
+use crate::outbox::Outbox;
+use crate::playback::{Playback, Written};
+use crate::server::Shared;
+use crate::sessions::Registered;
+use crate::{PlaySource, ReaderEvent};
+use bytes::BytesMut;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+use tokio::io::Interest;
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+use weft_rtsp::{Allowed, Frame, Framer, Limits, Response, Session, State, Status};
+use weft_wire::CloseReason;
+
+/// Bytes asked of the system per read.
+const READ: usize = 4096;
+/// An input buffer grown beyond this is given back once it is empty.
+const KEEP_INPUT: usize = 32 * 1024;
+/// How long last words may take to be written, and unread bytes to be drained (closing over them would destroy the
+/// last words on their way).
+const LAST_WORDS: Duration = Duration::from_millis(500);
+/// With this many connections that never said a word, new ones are given less time to say theirs.
+const SILENT_MANY: u64 = 256;
+const SILENT_HURRY: Duration = Duration::from_secs(2);
+
+/// Why a connection ends.
+#[derive(Debug)]
+pub(crate) enum End {
+    /// The client closed it.
+    Left,
+    /// The system says it is broken.
+    Lost(io::Error),
+    /// TEARDOWN.
+    TornDown,
+    /// Its bytes cannot be framed.
+    Malformed(weft_rtsp::Error, Option<u64>),
+    /// A request was not completed in time.
+    HalfRequest,
+    /// No sign of life.
+    Silent,
+    /// It took nothing of what was written.
+    TooSlow,
+    /// The stream or we ended it.
+    Closed(CloseReason),
+}
+
+impl End {
+    fn reason(&self) -> CloseReason {
+        match self {
+            Self::Left | Self::TornDown => CloseReason::PeerLeft,
+            Self::Lost(_) | Self::Silent => CloseReason::PeerLost,
+            Self::Malformed(..) | Self::HalfRequest => CloseReason::Kicked,
+            Self::TooSlow => CloseReason::TooSlow,
+            Self::Closed(reason) => *reason,
+        }
+    }
+}
+
+/// The stream a connection asked for.
+pub(crate) struct Found {
+    pub(crate) path: String,
+    pub(crate) query: Option<String>,
+    pub(crate) source: Arc<dyn PlaySource>,
+}
+
+/// One connection.
+pub(crate) struct Connection {
+    pub(crate) shared: Arc<Shared>,
+    stream: TcpStream,
+    pub(crate) peer: SocketAddr,
+    pub(crate) local: SocketAddr,
+    framer: Framer,
+    input: BytesMut,
+    /// Since when the front of `input` is a part of a message.
+    partial: Option<Instant>,
+    pub(crate) out: Outbox,
+    pub(crate) id: Uuid,
+    pub(crate) session: Session,
+    pub(crate) spoke: bool,
+    pub(crate) user_agent: Option<String>,
+    pub(crate) found: Option<Found>,
+    pub(crate) playback: Option<Playback>,
+    pub(crate) pulse: Arc<Pulse>,
+    pub(crate) claims: Vec<(u8, Claim)>,
+    pub(crate) registered: Option<Registered>,
+    /// Ends this connection; cancelled with the server's own, or alone by an operator.
+    pub(crate) stop: CancellationToken,
+}
+
+/// What the loop was woken by.
+enum Wake {
+    Stop,
+    Socket(io::Result<tokio::io::Ready>),
+    Media(ReaderEvent),
+    Other,
+}
+
+/// Serves one connection until it ends.
+pub(crate) async fn serve(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>) {
+    let local = stream.local_addr().unwrap_or(peer);
+    let canonical = |a: SocketAddr| SocketAddr::new(a.ip().to_canonical(), a.port());
+    let id = Uuid::new_v4();
+    let mut connection = Connection {
+        session: new_session(&shared, id),
+        stop: shared.stop.child_token(),
+        stream,
+        peer: canonical(peer),
+        local: canonical(local),
+        framer: Framer::default(),
+        input: BytesMut::new(),
+        partial: None,
+        out: Outbox::new(),
+        id,
+        spoke: false,
+        user_agent: None,
+        found: None,
+        playback: None,
+        pulse: Arc::default(),
+        claims: Vec::new(),
+        registered: None,
+        shared,
+    };
+    Counters::one(&connection.shared.counters.silent);
+    let end = connection.run().await;
+    if !connection.spoke {
+        Counters::one_less(&connection.shared.counters.silent);
+    }
+    connection.log(&end);
+    connection.finish(&end).await;
+}
+
+fn new_session(shared: &Shared, id: Uuid) -> Session {
+    let config = &shared.config;
+    let hurry = shared.counters.silent.load(Relaxed) >= SILENT_MANY;
+    let limits = Limits {
+        first_request: if hurry {
+            SILENT_HURRY.min(config.read_timeout)
+        } else {
+            config.read_timeout
+        },
+        idle: config.session_timeout,
+    };
+    let allowed = Allowed {
+        tcp: true,
+        udp: shared.udp.is_some(),
+    };
+    Session::new(id.simple().to_string(), limits, allowed, shared.now())
+}
+
+impl Connection {
+    async fn run(&mut self) -> End {
+        loop {
+            if let Err(end) = self.take_frames().await {
+                return end;
+            }
+            let now = Instant::now();
+            if let Err(e) = self.out.write(&self.stream, now) {
+                return End::Lost(e);
+            }
+            let wait = self.flush_datagrams(now);
+            let deadline = match self.deadline(now) {
+                Ok(deadline) => deadline,
+                Err(end) => return end,
+            };
+            match self.wake(wait, deadline).await {
+                Wake::Stop if self.shared.stop.is_cancelled() => return End::Closed(CloseReason::Shutdown),
+                Wake::Stop => return End::Closed(CloseReason::Kicked),
+                Wake::Socket(Err(e)) => return End::Lost(e),
+                Wake::Socket(Ok(ready)) if ready.is_readable() => {
+                    if let Err(end) = self.read() {
+                        return end;
+                    }
+                }
+                Wake::Socket(Ok(_)) | Wake::Other => {}
+                Wake::Media(event) => {
+                    if let Err(reason) = self.send(event) {
+                        return End::Closed(reason);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Waits for whatever comes first.
+    async fn wake(&mut self, wait: Option<Wait>, deadline: Option<Instant>) -> Wake {
+        // While something is left to send, nothing is taken from the reader's queue: it overflows and skips, we stay small.
+        let take = self.out.is_empty() && self.session.state() == State::Playing;
+        let interest = if self.out.stream.is_empty() {
+            Interest::READABLE
+        } else if self.out.is_full() {
+            // A client that asks and does not read its answers is not read either.
+            Interest::WRITABLE
+        } else {
+            Interest::READABLE | Interest::WRITABLE
+        };
+        let timer = match (wait, deadline) {
+            (Some(Wait::Until(a)), Some(b)) => Some(a.min(b)),
+            (Some(Wait::Until(a)), None) => Some(a),
+            (_, b) => b,
+        };
+        let (stream, playback, shared) = (&self.stream, &mut self.playback, &self.shared);
+        let media = async {
+            match playback {
+                Some(playback) if take => playback.next().await,
+                _ => std::future::pending().await,
+            }
+        };
+        let datagrams = async {
+            match &shared.udp {
+                // An error shows at the next attempt to send.
+                Some(udp) if wait == Some(Wait::Socket) => drop(udp.rtp.writable().await),
+                _ => std::future::pending().await,
+            }
+        };
+        let timer = async {
+            match timer {
+                Some(at) => sleep_until(at).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            // In this order: an end before all else, then the client's wishes, then its media.
+            biased;
+            () = self.stop.cancelled() => Wake::Stop,
+            ready = stream.ready(interest) => Wake::Socket(ready),
+            () = timer => Wake::Other,
+            () = datagrams => Wake::Other,
+            event = media => Wake::Media(event),
+        }
+    }
+
+    fn read(&mut self) -> Result<(), End> {
+        self.input.reserve(READ);
+        match self.stream.try_read_buf(&mut self.input) {
+            Ok(0) => Err(End::Left),
+            Ok(_) => Ok(()),
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(()),
+            Err(e) => Err(End::Lost(e)),
+        }
+    }
+
+    /// Takes every whole frame off the input.
+    async fn take_frames(&mut self) -> Result<(), End> {
+        while !self.input.is_empty() && !self.out.is_full() {
+            match self.framer.next(&mut self.input) {
+                Ok(None) => {
+                    if !self.input.is_empty() {
+                        self.partial.get_or_insert_with(Instant::now);
+                    }
+                    return Ok(());
+                }
+                Ok(Some(Frame::Request(request))) => {
+                    self.partial = None;
+                    Counters::one(&self.shared.counters.requests);
+                    self.first_word();
+                    self.on_request(request).await?;
+                }
+                Ok(Some(Frame::Interleaved { .. })) => {
+                    self.partial = None;
+                    self.session.touch(self.shared.now());
+                    Counters::one(&self.shared.counters.reports_received);
+                    if let Some(registered) = &self.registered {
+                        Counters::one(&registered.entry.reports);
+                    }
+                }
+                Ok(Some(Frame::Response)) => self.partial = None,
+                Err(e) => {
+                    let cseq = Framer::cseq_of(&self.input);
+                    return Err(End::Malformed(e, cseq));
+                }
+            }
+        }
+        if self.input.is_empty() {
+            self.partial = None;
+            if self.input.capacity() > KEEP_INPUT {
+                self.input = BytesMut::new();
+            }
+        }
+        Ok(())
+    }
+
+    fn first_word(&mut self) {
+        if !self.spoke {
+            self.spoke = true;
+            Counters::one_less(&self.shared.counters.silent);
+        }
+    }
+
+    /// When the next time limit strikes; `Err` when one has struck.
+    fn deadline(&mut self, now: Instant) -> Result<Option<Instant>, End> {
+        self.session.touch(self.pulse.last());
+        let config = &self.shared.config;
+        let partial = self.partial.map(|since| since + config.read_timeout);
+        let stuck = self.out.stuck_since().map(|since| since + config.write_timeout);
+        let silent = self.session.deadline().map(|at| self.shared.start + at);
+        if stuck.is_some_and(|at| at <= now) {
+            Err(End::TooSlow)
+        } else if partial.is_some_and(|at| at <= now) {
+            Err(End::HalfRequest)
+        } else if silent.is_some_and(|at| at <= now) {
+            Err(End::Silent)
+        } else {
+            Ok([partial, stuck, silent].into_iter().flatten().min())
+        }
+    }
+
+    /// Gathers an event and all that are there already, for one write.
+    fn send(&mut self, first: ReaderEvent) -> Result<(), CloseReason> {
+        let Some(playback) = &mut self.playback else {
+            return Ok(());
+        };
+        let mut sum = Written::default();
+        let mut next = Some(first);
+        let mut end = Ok(());
+        while let Some(event) = next.take() {
+            match playback.write(event, &mut self.out, self.shared.udp.as_ref()) {
+                Ok(written) => {
+                    sum.packets += written.packets;
+                    sum.bytes += written.bytes;
+                }
+                Err(reason) => end = Err(reason),
+            }
+            if end.is_ok() && !self.out.is_full() {
+                next = playback.try_next();
+            }
+        }
+        playback.tell(sum);
+        let counters = &self.shared.counters;
+        counters.packets_sent.fetch_add(sum.packets, Relaxed);
+        counters.bytes_sent.fetch_add(sum.bytes, Relaxed);
+        if let Some(registered) = &self.registered {
+            registered.entry.packets.fetch_add(sum.packets, Relaxed);
+            registered.entry.bytes.fetch_add(sum.bytes, Relaxed);
+        }
+        end
+    }
+
+    fn flush_datagrams(&mut self, now: Instant) -> Option<Wait> {
+        let (datagrams, udp) = (self.out.datagrams.as_mut()?, self.shared.udp.as_ref()?);
+        let (shared, peer) = (&self.shared, self.peer);
+        datagrams.flush(udp, now, |error, packets| {
+            shared
+                .counters
+                .datagrams_refused
+                .fetch_add(packets as u64, Relaxed);
+            if let Some(more) = shared.limiters.datagram.pass() {
+                tracing::warn!(%peer, %error, packets, more, "datagrams refused by the system");
+            }
+        })
+    }
+
+    /// Leaves the stream and forgets the session: the next request begins a new one.
+    pub(crate) fn renew(&mut self) {
+        self.playback = None;
+        self.registered = None;
+        self.claims.clear();
+        self.out.datagrams = None;
+        self.pulse = Arc::default();
+        self.id = Uuid::new_v4();
+        self.session = new_session(&self.shared, self.id);
+    }
+
+    /// Says the last words, as far as the client takes them.
+    async fn finish(mut self, end: &End) {
+        match end {
+            End::Malformed(error, cseq) => {
+                Response::refusal(error.status(), *cseq, &error.to_string()).write(&mut self.out.stream);
+            }
+            End::HalfRequest => {
+                Response::refusal(
+                    Status::REQUEST_TIMEOUT,
+                    None,
+                    "the request was not completed in time",
+                )
+                .write(&mut self.out.stream);
+            }
+            End::Closed(_) | End::Silent => {
+                if let Some(playback) = &self.playback {
+                    playback.goodbye(&mut self.out, self.shared.udp.as_ref());
+                }
+            }
+            End::TornDown => {}
+            End::TooSlow => {
+                // What it did not take is thrown away now: the system would keep it for as long as it tries to deliver.
+                let socket = socket2::SockRef::from(&self.stream);
+                _ = socket.set_linger(Some(Duration::ZERO));
+                return;
+            }
+            End::Left | End::Lost(_) => return,
+        }
+        // The reader leaves the hub before the last words: they may take a while.
+        self.playback = None;
+        self.registered = None;
+        self.claims.clear();
+        self.flush_datagrams(Instant::now());
+        let until = Instant::now() + LAST_WORDS;
+        _ = tokio::time::timeout_at(until, async {
+            while !self.out.stream.is_empty() {
+                self.stream.writable().await?;
+                self.out.write(&self.stream, Instant::now())?;
+            }
+            tokio::io::AsyncWriteExt::shutdown(&mut self.stream).await?;
+            let mut rest = [0; READ];
+            while tokio::io::AsyncReadExt::read(&mut self.stream, &mut rest).await? > 0 {}
+            io::Result::Ok(())
+        })
+        .await;
+    }
+
+    fn log(&self, end: &End) {
+        let (shared, peer) = (&self.shared, self.peer);
+        match end {
+            End::Malformed(error, _) => {
+                Counters::one(&shared.counters.malformed);
+                if let Some(more) = shared.limiters.malformed.pass() {
+                    tracing::warn!(%peer, %error, more, "connection closed: its bytes are no RTSP");
+                }
+            }
+            End::HalfRequest | End::Silent => {
+                Counters::one(&shared.counters.timed_out);
+                if let Some(more) = shared.limiters.timed_out.pass() {
+                    let half = matches!(end, End::HalfRequest);
+                    tracing::info!(%peer, half_request = half, more, "connection closed: silent for too long");
+                }
+            }
+            End::TooSlow => {
+                Counters::one(&shared.counters.too_slow);
+                if let Some(more) = shared.limiters.too_slow.pass() {
+                    tracing::warn!(%peer, more, "reader closed: took nothing for too long");
+                }
+            }
+            End::Lost(error) => tracing::debug!(%peer, %error, "connection lost"),
+            End::Left | End::TornDown | End::Closed(_) => {}
+        }
+        if let Some(registered) = &self.registered {
+            let entry = &registered.entry;
+            let (session, path, reason) = (entry.id, entry.path.as_str(), end.reason().token());
+            let (packets, bytes) = (entry.packets.load(Relaxed), entry.bytes.load(Relaxed));
+            tracing::info!(%session, stream = path, %peer, reason, packets, bytes, "reader left");
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! What one connection has still to send: bytes of its own TCP stream, and datagrams where its tracks go over UDP.
+//! Bounded by its filler, which takes nothing more from the reader's queue while something is left here.
+
+use crate::datagrams::Datagrams;
+use bytes::{Buf, BytesMut};
+use std::io;
+use tokio::net::TcpStream;
+use tokio::time::Instant;
+
+/// A batch ends when this much is gathered: one write, and the most that is held beside one access unit.
+pub(crate) const BATCH: usize = 256 * 1024;
+/// A buffer that one large picture has grown beyond this is given back once it is empty.
+const KEEP: usize = 1024 * 1024;
+
+/// What is still to be sent.
+#[derive(Debug)]
+pub(crate) struct Outbox {
+    /// Answers, and packets of interleaved tracks.
+    pub(crate) stream: BytesMut,
+    /// Packets of tracks over UDP.
+    pub(crate) datagrams: Option<Datagrams>,
+    /// Since when the client has taken nothing of `stream`.
+    stuck: Option<Instant>,
+}
+
+impl Outbox {
+    pub(crate) fn new() -> Self {
+        Self {
+            stream: BytesMut::new(),
+            datagrams: None,
+            stuck: None,
+        }
+    }
+
+    /// Nothing is left.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.stream.is_empty() && self.datagrams.as_ref().is_none_or(Datagrams::is_empty)
+    }
+
+    /// Enough is gathered for one write.
+    pub(crate) fn is_full(&self) -> bool {
+        self.stream.len() >= BATCH || self.datagrams.as_ref().is_some_and(|d| d.len() >= BATCH)
+    }
+
+    /// Since when the client has taken nothing, while there was something to take.
+    pub(crate) fn stuck_since(&self) -> Option<Instant> {
+        self.stuck
+    }
+
+    /// Writes what the client takes of the TCP stream.
+    pub(crate) fn write(&mut self, stream: &TcpStream, now: Instant) -> io::Result<()> {
+        while !self.stream.is_empty() {
+            match stream.try_write(&self.stream) {
+                Ok(written) => {
+                    self.stream.advance(written);
+                    self.stuck = None;
+                }
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                    self.stuck.get_or_insert(now);
+                    return Ok(());
+                }
+                Err(e) => return Err(e),
+            }
+        }
+        if self.stream.capacity() > KEEP {
+            self.stream = BytesMut::new();
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,243 @@
+//! What each request does: finds streams, sets up tracks, joins and leaves, and answers.
+//! Whether it may be asked now is the session's judgement; how packets leave is the playback's.
+
+use crate::connection::{Connection, End, Found};
+use crate::counters::Counters;
+use crate::datagrams::Datagrams;
+use crate::playback::Playback;
+use crate::sessions::Entry;
+use crate::{DescribeRequest, ReaderSpec, Refusal};
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, SystemTime};
+use weft_rtsp::{Action, Chosen, Lower, Request, Response, SetUp, Status, Target};
+use weft_wire::{StreamName, TrackId, TrackInfo};
+
+/// What a client is told to wait when a stream could not be found in time.
+const RETRY_AFTER: Duration = Duration::from_secs(2);
+
+impl Connection {
+    /// Takes one request and writes its answer.
+    pub(crate) async fn on_request(&mut self, request: Request) -> Result<(), End> {
+        if self.user_agent.is_none() {
+            self.user_agent = request.headers.get("User-Agent").map(str::to_owned);
+        }
+        let mut action = self.session.request(&request, self.shared.now());
+        if action == Action::Renew {
+            self.renew();
+            action = self.session.request(&request, self.shared.now());
+        }
+        let answer = match action {
+            Action::Reply(answer) => answer,
+            Action::Describe(target) => self.describe(&request, target).await,
+            Action::SetUp(setup) => self.set_up(&request, setup).await,
+            Action::Play => self.play(&request).await,
+            Action::Pause(answer) => {
+                if let Some(playback) = &mut self.playback {
+                    playback.pause();
+                }
+                answer
+            }
+            Action::TearDown(answer) => {
+                self.playback = None;
+                self.answer(&answer);
+                return Err(End::TornDown);
+            }
+            // A session that has not begun has no reason to be renewed.
+            Action::Renew => request.answer(Status::INTERNAL),
+        };
+        self.answer(&answer);
+        if let Some(playback) = &mut self.playback {
+            // After the answer to PLAY: packets that overtake it are thrown away by most readers.
+            playback.open(&mut self.out, self.shared.udp.as_ref());
+        }
+        Ok(())
+    }
+
+    fn answer(&mut self, answer: &Response) {
+        if answer.status.0 >= 400 {
+            Counters::one(&self.shared.counters.requests_refused);
+        }
+        tracing::debug!(peer = %self.peer, status = answer.status.0, "request answered");
+        answer.write(&mut self.out.stream);
+    }
+
+    async fn describe(&mut self, request: &Request, target: Target) -> Response {
+        let name = match StreamName::new(&target.path) {
+            Ok(name) => name,
+            Err(e) => return request.refuse(Status::BAD_REQUEST, &e.to_string()),
+        };
+        if let Err(refusal) = self.find(&name, &target).await {
+            return refused(request, refusal);
+        }
+        match &self.found {
+            Some(found) => {
+                let sdp = weft_sdp::description(&found.source.tracks(), &name, rand::random::<u32>().into());
+                self.session.described(request, &target, sdp)
+            }
+            None => request.answer(Status::INTERNAL),
+        }
+    }
+
+    /// Finds the stream and keeps it, so that it stays open between DESCRIBE and PLAY.
+    async fn find(&mut self, name: &StreamName, target: &Target) -> Result<(), Refusal> {
+        let asked = self.shared.handler.describe(DescribeRequest {
+            stream: name.clone(),
+            query: target.query.clone(),
+            peer: self.peer,
+            user_agent: self.user_agent.clone(),
+        });
+        let limit = self.shared.config.read_timeout;
+        let source = tokio::select! {
+            found = tokio::time::timeout(limit, asked) => found.unwrap_or(Err(Refusal::Unavailable(RETRY_AFTER)))?,
+            () = self.stop.cancelled() => return Err(Refusal::Unavailable(RETRY_AFTER)),
+        };
+        self.found = Some(Found {
+            path: target.path.clone(),
+            query: target.query.clone(),
+            source,
+        });
+        Ok(())
+    }
+
+    async fn set_up(&mut self, request: &Request, mut setup: SetUp) -> Response {
+        // A reader that resolved the control against a URL whose path its query had hidden: it means what it described.
+        if let (true, Some(found)) = (setup.target.path.is_empty(), &self.found) {
+            setup.target.path.clone_from(&found.path);
+        }
+        let name = match StreamName::new(&setup.target.path) {
+            Ok(name) => name,
+            Err(e) => return request.refuse(Status::BAD_REQUEST, &e.to_string()),
+        };
+        if self.found.as_ref().is_none_or(|f| f.path != setup.target.path)
+            && let Err(refusal) = self.find(&name, &setup.target).await
+        {
+            return refused(request, refusal);
+        }
+        let tracks = self.tracks();
+        let track = match (setup.target.track, tracks.as_slice()) {
+            (Some(id), tracks) if tracks.iter().any(|t| t.id.0 == id) => id,
+            (Some(id), _) => {
+                return request.refuse(Status::NOT_FOUND, &format!("the stream has no track {id}"));
+            }
+            (None, [only]) => only.id.0,
+            (None, _) => {
+                return request.refuse(
+                    Status::AGGREGATE_NOT_ALLOWED,
+                    "set up each track by its control URL",
+                );
+            }
+        };
+        if let Err(why) = self.open_transport(track, setup.transport) {
+            return request.refuse(Status::BAD_REQUEST, why);
+        }
+        let transport = setup.transport.lower();
+        let ports = self.shared.udp.as_ref().map(crate::udp::UdpPair::ports);
+        let answer = self.session.set_up(request, track, setup, ports);
+        self.register(transport);
+        answer
+    }
+
+    /// Makes ready what a track's transport needs.
+    fn open_transport(&mut self, track: u8, transport: Chosen) -> Result<(), &'static str> {
+        self.claims.retain(|(t, _)| *t != track);
+        if let (Chosen::Udp { rtcp, .. }, Some(udp)) = (transport, &self.shared.udp) {
+            let claim = udp.pulses.claim(self.peer.ip(), rtcp, &self.pulse);
+            self.claims
+                .push((track, claim.ok_or("another session uses this client_port")?));
+            let (peer, local) = (self.peer.ip(), self.local.ip());
+            self.out
+                .datagrams
+                .get_or_insert_with(|| Datagrams::new(peer, local));
+        }
+        Ok(())
+    }
+
+    fn tracks(&self) -> Vec<TrackInfo> {
+        self.found.as_ref().map(|f| f.source.tracks()).unwrap_or_default()
+    }
+
+    fn register(&mut self, transport: Lower) {
+        let (None, Some(found)) = (&self.registered, &self.found) else {
+            return;
+        };
+        self.registered = Some(self.shared.sessions.enter(Entry {
+            id: self.id,
+            created: SystemTime::now(),
+            peer: self.peer,
+            path: found.path.clone(),
+            query: found.query.clone().unwrap_or_default(),
+            user_agent: self.user_agent.clone().unwrap_or_default(),
+            transport: label(transport),
+            plays: false.into(),
+            bytes: 0.into(),
+            packets: 0.into(),
+            reports: 0.into(),
+            kick: self.stop.clone(),
+        }));
+    }
+
+    async fn play(&mut self, request: &Request) -> Response {
+        if let Some(playback) = &mut self.playback {
+            let starts = playback.resume().await;
+            return self.session.playing(request, &starts);
+        }
+        match self.join().await {
+            Ok(playback) => {
+                let answer = self.session.playing(request, &playback.starts());
+                self.playback = Some(playback);
+                answer
+            }
+            Err(refusal) => refused(request, refusal),
+        }
+    }
+
+    async fn join(&mut self) -> Result<Playback, Refusal> {
+        let found = self.found.as_ref().ok_or(Refusal::NotFound)?;
+        let infos = found.source.tracks();
+        let clock = |id: u8| infos.iter().find(|t| t.id.0 == id).map(|t| t.clock_rate);
+        let tracks = self
+            .session
+            .tracks()
+            .map(|(id, t)| Some((TrackId(id), t, clock(id)?)));
+        let tracks = tracks.collect::<Option<Vec<_>>>().ok_or(Refusal::NotFound)?;
+        let spec = ReaderSpec {
+            id: self.id,
+            peer: self.peer,
+            transport: self.session.lower().map_or("TCP", label),
+            tracks: tracks.iter().map(|t| t.0).collect(),
+        };
+        let joined = tokio::select! {
+            joined = tokio::time::timeout(self.shared.config.read_timeout, found.source.join(spec)) => {
+                joined.unwrap_or(Err(Refusal::Unavailable(RETRY_AFTER)))?
+            }
+            () = self.stop.cancelled() => return Err(Refusal::Unavailable(RETRY_AFTER)),
+        };
+        let playback = Playback::new(joined, &tracks).ok_or(Refusal::NotFound)?;
+        Counters::one(&self.shared.counters.readers);
+        if let Some(registered) = &self.registered {
+            let entry = &registered.entry;
+            entry.plays.store(true, Relaxed);
+            let (session, path, transport) = (entry.id, entry.path.as_str(), entry.transport);
+            tracing::info!(%session, stream = path, peer = %self.peer, transport, "reader plays");
+        }
+        Ok(playback)
+    }
+}
+
+fn label(lower: Lower) -> &'static str {
+    match lower {
+        Lower::Tcp => "TCP",
+        Lower::Udp => "UDP",
+    }
+}
+
+fn refused(request: &Request, refusal: Refusal) -> Response {
+    match refusal {
+        Refusal::NotFound => request.refuse(Status::NOT_FOUND, "no such stream"),
+        Refusal::Moved(url) => request.answer(Status::MOVED_TEMPORARILY).with("Location", url),
+        Refusal::Full => request.refuse(Status::NOT_ENOUGH_BANDWIDTH, "too many readers"),
+        Refusal::Unavailable(after) => request
+            .refuse(Status::UNAVAILABLE, "the stream cannot be reached now")
+            .with("Retry-After", after.as_secs().max(1).to_string()),
+    }
+}
