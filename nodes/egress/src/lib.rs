@@ -1,1 +1,30 @@
-//! Placeholder.
+//! The egress: one hub per stream that is read here, from the bus to each reader's queue, packetised once for all of them.
+//! Sockets, requests and sequence numbers are the servers' business (`weft-rtsp-server`); units come from `weft-bus`.
+//!
+//! The way of a unit: `repair` (epoch fence, age, holes) ▶ `feed` (gate) ▶ `timeline` ▶ `tracks` (packets) ▶ `gop` (cache) ▶
+//! `reader` (queues). `task` waits and ends, `join` lets readers in, `life` knows how long they are held, `wishes` asks for
+//! key units.
+
+mod age;
+mod config;
+mod counters;
+mod egress;
+mod feed;
+mod gop;
+mod held;
+mod hub;
+mod join;
+mod life;
+mod reader;
+mod repair;
+mod task;
+mod timeline;
+mod tracks;
+mod views;
+mod wishes;
+
+pub use config::EgressConfig;
+pub use counters::Counters;
+pub use egress::Egress;
+pub use life::HubState;
+pub use views::{HubView, ReaderView};

@@ -1,0 +1,38 @@
+//! What an egress can be told, with the defaults of the reference configuration.
+//! Reading it from a file is `weft-config`'s work, wiring the two together the binary's.
+
+use std::time::Duration;
+
+/// Settings of the hubs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EgressConfig {
+    /// How long readers are held when their publisher is lost, counted from its last unit.
+    pub publisher_grace: Duration,
+    /// How long readers are held when their publisher said goodbye: a page that is reloaded is back within it.
+    pub goodbye_grace: Duration,
+    /// How long a hub stays open after its last reader.
+    pub reader_linger: Duration,
+    /// Longest keyframe interval that readers want; zero: no wish is sent.
+    pub keyframe_interval: Duration,
+    /// How long a join waits for a key unit before it is answered with an estimated start.
+    pub join_wait: Duration,
+    /// Readers over all streams; 0: no limit.
+    pub max_readers: usize,
+    /// Largest RTP packet, header included, in bytes.
+    pub mtu: usize,
+}
+
+impl Default for EgressConfig {
+    fn default() -> Self {
+        Self {
+            publisher_grace: Duration::from_secs(30),
+            goodbye_grace: Duration::from_secs(3),
+            reader_linger: Duration::from_secs(5),
+            keyframe_interval: Duration::from_secs(2),
+            join_wait: Duration::from_secs(1),
+            max_readers: 0,
+            // 1500 of Ethernet less IPv6, UDP and the headers that tunnels add.
+            mtu: 1400,
+        }
+    }
+}

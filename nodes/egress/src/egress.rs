@@ -1,0 +1,189 @@
+//! The egress of a node: one hub per stream that somebody here reads, opened by the first description and closed some time
+//! after the last reader. What a hub does with its stream is the hub's own business.
+
+use crate::config::EgressConfig;
+use crate::counters::{Counters, add};
+use crate::hub::{Shared, Source, TRY_AGAIN};
+use crate::task::Hub;
+use crate::views::HubView;
+use futures::future::{BoxFuture, join_all};
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::runtime::Handle;
+use weft_bus::Bus;
+use weft_rtsp_server::{DescribeRequest, PlayHandler, PlaySource, Refusal};
+use weft_wire::{CloseReason, NodeName, StreamName};
+
+/// The handle of an egress; clones are the same one.
+#[derive(Clone)]
+pub struct Egress {
+    inner: Arc<Inner>,
+}
+
+pub(crate) struct Inner {
+    pub(crate) config: EgressConfig,
+    pub(crate) bus: Arc<dyn Bus>,
+    pub(crate) node: NodeName,
+    runtime: Handle,
+    hubs: Mutex<HashMap<StreamName, Arc<Shared>>>,
+    /// Counters of hubs that are no more.
+    retired: Counters,
+    pub(crate) seats: Arc<Seats>,
+    closing: AtomicBool,
+}
+
+/// Places for readers.
+#[derive(Debug)]
+pub(crate) struct Seats {
+    taken: AtomicUsize,
+    /// 0: as many as come.
+    limit: usize,
+}
+
+/// One taken place; free again when dropped.
+#[derive(Debug)]
+pub(crate) struct Seat(Arc<Seats>);
+
+impl Seats {
+    pub(crate) fn take(self: &Arc<Self>) -> Option<Seat> {
+        let taken = self.taken.fetch_add(1, SeqCst);
+        let seat = Seat(Arc::clone(self));
+        (self.limit == 0 || taken < self.limit).then_some(seat)
+    }
+
+    fn are_full(&self) -> bool {
+        self.limit > 0 && self.taken.load(SeqCst) >= self.limit
+    }
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        self.0.taken.fetch_sub(1, SeqCst);
+    }
+}
+
+impl Egress {
+    /// Starts an egress without hubs. Its tasks run on the Tokio runtime this is called on, for as long as that lives.
+    ///
+    /// # Panics
+    /// Outside a Tokio runtime.
+    #[must_use]
+    pub fn start(config: EgressConfig, bus: Arc<dyn Bus>, node: NodeName) -> Self {
+        let seats = Arc::new(Seats {
+            taken: AtomicUsize::new(0),
+            limit: config.max_readers,
+        });
+        Self {
+            inner: Arc::new(Inner {
+                config,
+                bus,
+                node,
+                runtime: Handle::current(),
+                hubs: Mutex::default(),
+                retired: Counters::default(),
+                seats,
+                closing: AtomicBool::new(false),
+            }),
+        }
+    }
+
+    /// All hubs, sorted by stream.
+    #[must_use]
+    pub fn hubs(&self) -> Vec<HubView> {
+        let hubs: Vec<Arc<Shared>> = self.inner.hubs().values().cloned().collect();
+        let mut views: Vec<HubView> = hubs.iter().map(|hub| hub.view()).collect();
+        views.sort_by(|a, b| a.stream.cmp(&b.stream));
+        views
+    }
+
+    /// The hub of one stream.
+    #[must_use]
+    pub fn hub(&self, stream: &StreamName) -> Option<HubView> {
+        let hub = self.inner.hubs().get(stream).cloned();
+        hub.map(|hub| hub.view())
+    }
+
+    /// Readers over all hubs.
+    #[must_use]
+    pub fn readers(&self) -> usize {
+        self.inner.seats.taken.load(SeqCst)
+    }
+
+    /// The sum of all hubs' counters, closed ones included.
+    #[must_use]
+    pub fn counters(&self) -> Counters {
+        let sum = Counters::default();
+        let hubs = self.inner.hubs();
+        sum.absorb(&self.inner.retired);
+        for hub in hubs.values() {
+            sum.absorb(&hub.counters);
+        }
+        sum
+    }
+
+    /// Opens no more hubs, closes every reader with `reason`, and waits until all hubs have ended.
+    pub async fn shutdown(&self, reason: CloseReason) {
+        self.inner.closing.store(true, SeqCst);
+        let hubs: Vec<Arc<Shared>> = self.inner.hubs().values().cloned().collect();
+        join_all(hubs.iter().map(|hub| hub.close(reason))).await;
+    }
+
+    /// Opens a stream: the hub that is there, or a new one.
+    async fn open(&self, stream: StreamName) -> Result<Arc<dyn PlaySource>, Refusal> {
+        if self.inner.seats.are_full() {
+            return Err(Refusal::Full);
+        }
+        let source = {
+            let mut hubs = self.inner.hubs();
+            if self.inner.closing.load(SeqCst) {
+                return Err(Refusal::Unavailable(TRY_AGAIN));
+            }
+            // A hub whose task is no more without having said so: it panicked.
+            if hubs.get(&stream).is_some_and(|hub| hub.is_over()) {
+                hubs.remove(&stream);
+            }
+            let hub = hubs.entry(stream).or_insert_with_key(|stream| {
+                let (shared, ends) = Shared::new(stream.clone());
+                let hub = Hub::new(Arc::clone(&self.inner), Arc::clone(&shared), ends);
+                self.inner.runtime.spawn(hub.run());
+                shared
+            });
+            Source::hold(hub)
+        };
+        source.hub().opened().await?;
+        Ok(Arc::new(source))
+    }
+}
+
+impl PlayHandler for Egress {
+    fn describe(&self, request: DescribeRequest) -> BoxFuture<'_, Result<Arc<dyn PlaySource>, Refusal>> {
+        Box::pin(self.open(request.stream))
+    }
+}
+
+impl Inner {
+    fn hubs(&self) -> MutexGuard<'_, HashMap<StreamName, Arc<Shared>>> {
+        // Each change under this lock is one insertion or removal.
+        self.hubs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a hub out of the map: from now on a description opens a new one. Unless `forced`, only while nobody holds a
+    /// description of it; says whether it was done.
+    pub(crate) fn retire(&self, hub: &Arc<Shared>, forced: bool) -> bool {
+        let mut hubs = self.hubs();
+        if hub.is_held() && !forced {
+            return false;
+        }
+        if hubs.get(&hub.stream).is_some_and(|h| Arc::ptr_eq(h, hub)) {
+            hubs.remove(&hub.stream);
+            self.retired.absorb(&hub.counters);
+        }
+        true
+    }
+
+    /// Counts a hub that was refused.
+    pub(crate) fn refused(&self) {
+        add(&self.retired.hubs_refused, 1);
+    }
+}

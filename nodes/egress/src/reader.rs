@@ -1,0 +1,337 @@
+//! A reader's bounded queue: the hub puts packet blocks in, the RTSP server takes them out, and a reader that is too slow
+//! skips to a later key unit by itself. Sockets and their time limits are the server's business.
+
+use crate::counters::{Counters, add};
+use crate::egress::Seat;
+use crate::gop::Cached;
+use crate::hub::Shared;
+use futures::future::BoxFuture;
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, SystemTime};
+use tokio::sync::Notify;
+use tokio::time::Instant;
+use weft_rtp::PacketBlock;
+use weft_rtsp_server::{PlayReader, ReaderEvent, ReaderSpec, RtpLine};
+use weft_wire::{CloseReason, MediaKind, TrackId};
+
+/// Bounds of a queue, beyond the burst it began with: the send buffer below it holds about 2 s more.
+const MAX_BLOCKS: usize = 512;
+const MAX_BYTES: usize = 4 * 1024 * 1024;
+const MAX_LAG: Duration = Duration::from_secs(3);
+
+/// What the hub and the reader share.
+#[derive(Debug)]
+pub(crate) struct Queue {
+    pub(crate) spec: ReaderSpec,
+    pub(crate) since: SystemTime,
+    counters: Arc<Counters>,
+    state: Mutex<State>,
+    ready: Notify,
+    /// The reader has left.
+    gone: AtomicBool,
+    packets: AtomicU64,
+    bytes: AtomicU64,
+    dropped: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    events: VecDeque<Queued>,
+    blocks: usize,
+    bytes: usize,
+    /// What is left of the burst it began with, allowed on top of the bounds.
+    burst_blocks: usize,
+    burst_bytes: usize,
+    flow: Flow,
+}
+
+#[derive(Debug)]
+struct Queued {
+    at: Instant,
+    /// A key unit of video: a late reader may go on here.
+    key: bool,
+    event: ReaderEvent,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Flow {
+    #[default]
+    Playing,
+    /// Video waits for the next key unit.
+    AwaitingKey,
+    Paused,
+    Closed(CloseReason),
+}
+
+impl Queue {
+    /// A queue that begins with `burst`; without one, its video begins at the next key unit.
+    pub(crate) fn new(
+        spec: ReaderSpec,
+        counters: Arc<Counters>,
+        now: Instant,
+        burst: &[Cached],
+    ) -> Self {
+        let mut state = State {
+            flow: if burst.is_empty() { Flow::AwaitingKey } else { Flow::Playing },
+            ..State::default()
+        };
+        for unit in burst.iter().filter(|u| spec.tracks.contains(&u.block.track)) {
+            state.push(now, Arc::clone(&unit.block), unit.kind);
+        }
+        state.burst_blocks = state.blocks;
+        state.burst_bytes = state.bytes;
+        Self {
+            spec,
+            since: SystemTime::now(),
+            counters,
+            state: Mutex::new(state),
+            ready: Notify::new(),
+            gone: AtomicBool::new(false),
+            packets: AtomicU64::new(0),
+            bytes: AtomicU64::new(0),
+            dropped: AtomicU64::new(0),
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // No code under this lock can leave the state half changed.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Queues the packets of a unit, if the reader has that track and is not waiting for something else.
+    pub(crate) fn push(&self, now: Instant, block: &Arc<PacketBlock>, kind: MediaKind) {
+        if !self.spec.tracks.contains(&block.track) {
+            return;
+        }
+        let mut state = self.lock();
+        match state.flow {
+            Flow::Paused | Flow::Closed(_) => return,
+            Flow::AwaitingKey if kind == MediaKind::Video => {
+                if !block.key {
+                    self.drop_units(1);
+                    return;
+                }
+                state.flow = Flow::Playing;
+            }
+            Flow::AwaitingKey | Flow::Playing => {}
+        }
+        state.push(now, Arc::clone(block), kind);
+        // overflow: the reader skips to a later key unit; what is older is dropped and counted.
+        if state.is_late(now) {
+            add(&self.counters.reader_skips, 1);
+            self.drop_units(state.skip(now));
+        }
+        drop(state);
+        self.ready.notify_one();
+    }
+
+    /// Queues a report, in order with the packets around it.
+    pub(crate) fn report(&self, now: Instant, track: TrackId, line: RtpLine) {
+        if !self.spec.tracks.contains(&track) {
+            return;
+        }
+        let mut state = self.lock();
+        if matches!(state.flow, Flow::Paused | Flow::Closed(_)) {
+            return;
+        }
+        state.events.push_back(Queued::report(now, track, line));
+        drop(state);
+        self.ready.notify_one();
+    }
+
+    /// Ends the reader: after what is queued when the stream ended, at once otherwise.
+    pub(crate) fn close(&self, reason: CloseReason) {
+        let mut state = self.lock();
+        if matches!(state.flow, Flow::Closed(_)) {
+            return;
+        }
+        if reason != CloseReason::StreamEnded {
+            state.clear();
+        }
+        state.flow = Flow::Closed(reason);
+        drop(state);
+        self.ready.notify_one();
+    }
+
+    /// True once the reader has left.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.gone.load(Relaxed)
+    }
+
+    /// Packets and bytes sent, units dropped.
+    pub(crate) fn traffic(&self) -> (u64, u64, u64) {
+        (
+            self.packets.load(Relaxed),
+            self.bytes.load(Relaxed),
+            self.dropped.load(Relaxed),
+        )
+    }
+
+    /// Units and bytes queued.
+    pub(crate) fn depth(&self) -> (usize, usize) {
+        let state = self.lock();
+        (state.blocks, state.bytes)
+    }
+
+    fn drop_units(&self, count: usize) {
+        let count = count as u64;
+        self.dropped.fetch_add(count, Relaxed);
+        add(&self.counters.reader_dropped, count);
+    }
+
+    fn take(&self) -> Option<ReaderEvent> {
+        let mut state = self.lock();
+        match (state.pop(), state.flow) {
+            (None, Flow::Closed(reason)) => Some(ReaderEvent::Closed(reason)),
+            (event, _) => event,
+        }
+    }
+}
+
+impl Queued {
+    fn report(at: Instant, track: TrackId, line: RtpLine) -> Self {
+        Self {
+            at,
+            key: false,
+            event: ReaderEvent::Report(track, line),
+        }
+    }
+}
+
+impl State {
+    fn push(&mut self, at: Instant, block: Arc<PacketBlock>, kind: MediaKind) {
+        self.blocks += 1;
+        self.bytes += block.bytes.len();
+        self.events.push_back(Queued {
+            at,
+            key: block.key && kind == MediaKind::Video,
+            event: ReaderEvent::Block(block),
+        });
+    }
+
+    fn pop(&mut self) -> Option<ReaderEvent> {
+        let Queued { event, .. } = self.events.pop_front()?;
+        if let ReaderEvent::Block(block) = &event {
+            self.blocks -= 1;
+            self.bytes -= block.bytes.len();
+            self.burst_blocks = self.burst_blocks.saturating_sub(1);
+            self.burst_bytes = self.burst_bytes.saturating_sub(block.bytes.len());
+        }
+        Some(event)
+    }
+
+    fn clear(&mut self) {
+        let flow = self.flow;
+        *self = Self {
+            flow,
+            ..Self::default()
+        };
+    }
+
+    fn is_late(&self, now: Instant) -> bool {
+        self.blocks > MAX_BLOCKS + self.burst_blocks
+            || self.bytes > MAX_BYTES + self.burst_bytes
+            || self
+                .events
+                .front()
+                .is_some_and(|queued| now.duration_since(queued.at) > MAX_LAG)
+    }
+
+    /// Drops what is older than the newest key unit queued; everything, when there is none or it is not new enough. The
+    /// newest report of each track stays. Returns how many units were dropped.
+    fn skip(&mut self, now: Instant) -> usize {
+        let newest_key = self.events.iter().rposition(|q| q.key).filter(|i| *i > 0);
+        let before = self.blocks;
+        let kept = self.events.split_off(newest_key.unwrap_or(self.events.len()));
+        let old = std::mem::take(&mut self.events);
+        self.blocks = 0;
+        self.bytes = 0;
+        self.burst_blocks = 0;
+        self.burst_bytes = 0;
+        let mut reports: Vec<(TrackId, RtpLine)> = Vec::new();
+        for queued in old {
+            if let ReaderEvent::Report(track, line) = queued.event {
+                reports.retain(|(t, _)| *t != track);
+                reports.push((track, line));
+            }
+        }
+        let reports = reports.into_iter().map(|(t, l)| Queued::report(now, t, l));
+        self.events = reports.chain(kept).collect();
+        for queued in &self.events {
+            if let ReaderEvent::Block(block) = &queued.event {
+                self.blocks += 1;
+                self.bytes += block.bytes.len();
+            }
+        }
+        if newest_key.is_none() {
+            self.flow = Flow::AwaitingKey;
+        }
+        if self.is_late(now) {
+            // Even the newest group of pictures is too much.
+            self.clear();
+            self.flow = Flow::AwaitingKey;
+        }
+        before - self.blocks
+    }
+}
+
+/// The server's end of a queue.
+pub(crate) struct Reader {
+    pub(crate) queue: Arc<Queue>,
+    pub(crate) hub: Arc<Shared>,
+    /// Its place among the egress' readers.
+    pub(crate) _seat: Seat,
+}
+
+impl PlayReader for Reader {
+    fn next(&mut self) -> BoxFuture<'_, ReaderEvent> {
+        Box::pin(async {
+            loop {
+                if let Some(event) = self.queue.take() {
+                    return event;
+                }
+                // A notice given since then is kept for us: we are the only one waiting.
+                self.queue.ready.notified().await;
+            }
+        })
+    }
+
+    fn try_next(&mut self) -> Option<ReaderEvent> {
+        self.queue.take()
+    }
+
+    fn set_paused(&mut self, paused: bool) {
+        let mut state = self.queue.lock();
+        match (state.flow, paused) {
+            (Flow::Closed(_), _) => return,
+            (_, true) => {
+                state.clear();
+                state.flow = Flow::Paused;
+            }
+            (Flow::Paused, false) => state.flow = Flow::AwaitingKey,
+            (Flow::Playing | Flow::AwaitingKey, false) => {}
+        }
+        drop(state);
+        self.hub.resumed();
+    }
+
+    fn sent(&self, packets: u64, bytes: u64) {
+        self.queue.packets.fetch_add(packets, Relaxed);
+        self.queue.bytes.fetch_add(bytes, Relaxed);
+        add(&self.queue.counters.sent_packets, packets);
+        add(&self.queue.counters.sent_bytes, bytes);
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.queue.gone.store(true, Relaxed);
+        self.hub.nudge.notify_one();
+    }
+}
+
+#[cfg(test)]
+#[path = "reader_tests.rs"]
+mod tests;

@@ -1,0 +1,473 @@
+//! From what the bus delivers to units in unbroken order of one session at a time: the epoch fence, the search for holes,
+//! the questions that fill them, and the point where that is given up. Asking itself is the hub's work: no I/O here.
+
+use crate::age::Age;
+use crate::counters::{Counters, add};
+use crate::held::Held;
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use weft_bus::{RequestError, UnitsAnswer};
+use weft_wire::{AccessUnit, Epoch, SessionId, TrackInfo, UnitSeq, UnitsEnd, UnitsFrom, UnitsRequest};
+
+/// The longest stretch that is brought back unit by unit, and the longest that later units wait for it.
+const RANGE: Duration = Duration::from_secs(1);
+/// So few missing units are asked for however long ago they were sent: a stream of one picture per second has gaps, too.
+const FEW: u64 = 8;
+/// Two questions per second and stream (design §6), at once after a quiet second.
+const QUESTION_EVERY: Duration = Duration::from_millis(500);
+const QUESTIONS: u32 = 2;
+/// A silence this long may hide a lost tail, or the end of the owner.
+const SILENCE: Duration = Duration::from_millis(300);
+const LONGEST_SILENCE: Duration = Duration::from_secs(2);
+/// Without an answer for so long, a key unit at hand is a beginning good enough.
+const ANSWER_WAIT: Duration = Duration::from_millis(500);
+/// Pause after a question that failed.
+const RETRY: Duration = Duration::from_millis(250);
+
+/// A question for the owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Ask {
+    /// The newest group of pictures of whoever owns the stream.
+    Newest,
+    /// This session's units from here to there, or to the newest.
+    Range(SessionId, UnitSeq, Option<UnitSeq>),
+}
+
+impl Ask {
+    pub(crate) fn request(self) -> UnitsRequest {
+        match self {
+            Self::Newest => UnitsRequest {
+                from: UnitsFrom::NewestGop,
+                until: None,
+                session: None,
+            },
+            Self::Range(session, from, until) => UnitsRequest {
+                from: UnitsFrom::Seq(from),
+                until,
+                session: Some(session),
+            },
+        }
+    }
+}
+
+/// What comes out, in order.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Out {
+    /// Another session's units follow; its tracks where they are known.
+    Session(Option<Vec<TrackInfo>>),
+    /// The next unit.
+    Unit(AccessUnit),
+    /// So many units are missing here for good.
+    Lost(u64),
+}
+
+/// What an answer says of the owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// It answered.
+    Here,
+    /// Nobody answers for the stream.
+    Gone,
+    /// Nothing: the bus or the owner did not answer in time.
+    Unknown,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Live units wait for the answer that says where to begin; `resync`: after a hole too long to fill.
+    Joining { since: Instant, resync: bool },
+    /// Nothing is missing.
+    Flowing,
+    /// `next` is missing; what follows waits.
+    Hole { since: Instant },
+}
+
+/// The order of one stream's units.
+#[derive(Debug)]
+pub(crate) struct Repair {
+    counters: Arc<Counters>,
+    epoch: Epoch,
+    session: Option<SessionId>,
+    /// The session changed and its first unit has not come out yet.
+    announce: bool,
+    next: UnitSeq,
+    /// What the owner said it would publish next: all before it exists.
+    published: UnitSeq,
+    phase: Phase,
+    held: Held,
+    out: VecDeque<Out>,
+    age: Age,
+    /// When the last live unit came, and how far apart they usually are.
+    heard: Instant,
+    spacing: Duration,
+    /// The question under way.
+    asking: Option<Ask>,
+    /// No question before this.
+    not_before: Instant,
+    /// Questions that may be asked at once, and since when that number holds.
+    allowance: (u32, Instant),
+    /// A question is due whether or not anything seems to be missing.
+    prompted: bool,
+}
+
+impl Repair {
+    /// Nothing is known yet: the first question is due.
+    pub(crate) fn new(now: Instant, counters: Arc<Counters>) -> Self {
+        Self {
+            counters,
+            epoch: Epoch::default(),
+            session: None,
+            announce: true,
+            next: UnitSeq::default(),
+            published: UnitSeq::default(),
+            phase: Phase::Joining {
+                since: now,
+                resync: false,
+            },
+            held: Held::default(),
+            out: VecDeque::new(),
+            age: Age::new(now),
+            heard: now,
+            spacing: Duration::ZERO,
+            asking: None,
+            not_before: now,
+            allowance: (QUESTIONS, now),
+            prompted: false,
+        }
+    }
+
+    /// The epoch that reaches readers.
+    pub(crate) fn epoch(&self) -> Epoch {
+        self.epoch
+    }
+
+    /// The session that reaches readers.
+    pub(crate) fn session(&self) -> Option<SessionId> {
+        self.session
+    }
+
+    /// The next thing for the readers.
+    pub(crate) fn pop(&mut self) -> Option<Out> {
+        self.out.pop_front()
+    }
+
+    /// A live unit of this session and epoch arrived.
+    pub(crate) fn live(&mut self, now: Instant, session: SessionId, epoch: Epoch, unit: AccessUnit) {
+        if epoch < self.epoch || (epoch == self.epoch && self.session.is_some_and(|s| s != session)) {
+            add(&self.counters.fenced, 1);
+            return;
+        }
+        self.epoch = epoch;
+        if self.session != Some(session) {
+            self.change_session(now, session);
+        }
+        if self.age.is_stale(now, unit.sent) {
+            add(&self.counters.stale, 1);
+            return;
+        }
+        let idle = now.duration_since(self.heard);
+        self.heard = now;
+        self.spacing = (self.spacing * 7 + idle.min(LONGEST_SILENCE)) / 8;
+        match self.phase {
+            Phase::Flowing if unit.seq == self.next => self.emit(unit),
+            Phase::Flowing if unit.seq > self.next => {
+                let long = idle > RANGE && unit.seq.0 - self.next.0 > FEW;
+                self.phase = if long {
+                    Phase::Joining { since: now, resync: true }
+                } else {
+                    Phase::Hole { since: now }
+                };
+                self.held.insert(unit, now);
+            }
+            Phase::Flowing => add(&self.counters.duplicates, 1),
+            Phase::Joining { .. } | Phase::Hole { .. } => self.hold(now, unit),
+        }
+    }
+
+    fn hold(&mut self, now: Instant, unit: AccessUnit) {
+        let before = matches!(self.phase, Phase::Hole { .. }) && unit.seq < self.next;
+        // overflow: while joining the oldest are forgotten (the answer or a further question brings them back), in a hole
+        // the missing ones are given up; both show in the counters.
+        if self.held.is_full() {
+            match self.phase {
+                Phase::Hole { .. } => self.give_up(now),
+                _ => self.held.clear(),
+            }
+        }
+        if before || !self.held.insert(unit, now) {
+            add(&self.counters.duplicates, 1);
+        }
+        self.drain(now);
+    }
+
+    fn change_session(&mut self, now: Instant, session: SessionId) {
+        self.session = Some(session);
+        self.announce = true;
+        self.held.clear();
+        self.age = Age::new(now);
+        // A question for the newest group under way may well be answered by the newcomer.
+        self.asking = self.asking.filter(|ask| *ask == Ask::Newest);
+        self.not_before = now;
+        self.published = UnitSeq::default();
+        self.phase = Phase::Joining {
+            since: now,
+            resync: false,
+        };
+    }
+
+    /// The question to ask now. Its answer, or failure, must come back by [`Self::answered`].
+    pub(crate) fn poll(&mut self, now: Instant) -> Option<Ask> {
+        self.expire(now);
+        if self.asking.is_some() || now < self.due() {
+            return None;
+        }
+        self.refill(now);
+        self.allowance.0 -= 1;
+        self.prompted = false;
+        let ask = match (self.phase, self.session) {
+            (Phase::Joining { .. }, _) | (_, None) => Ask::Newest,
+            (Phase::Hole { .. }, Some(session)) => {
+                add(&self.counters.repairs, 1);
+                Ask::Range(session, self.next, self.held.last_missing())
+            }
+            (Phase::Flowing, Some(session)) => Ask::Range(session, self.next, None),
+        };
+        self.asking = Some(ask);
+        Some(ask)
+    }
+
+    /// When [`Self::poll`] has something to do next.
+    pub(crate) fn deadline(&self) -> Instant {
+        let limit = match self.phase {
+            Phase::Hole { since } => Some(since + RANGE),
+            Phase::Joining { since, .. } if self.held.first_key().is_some() => Some(since + ANSWER_WAIT),
+            Phase::Joining { since, .. } if !self.held.is_empty() => Some(since + RANGE),
+            Phase::Joining { .. } | Phase::Flowing => None,
+        };
+        let due = self.asking.is_none().then(|| self.due());
+        // A question under way always ends, with an answer or without.
+        limit.into_iter().chain(due).min().unwrap_or(self.heard + LONGEST_SILENCE * 30)
+    }
+
+    fn due(&self) -> Instant {
+        let allowed = if self.allowance.0 > 0 {
+            self.allowance.1
+        } else {
+            self.allowance.1 + QUESTION_EVERY
+        };
+        let wanted = match self.phase {
+            Phase::Joining { .. } | Phase::Hole { .. } => self.not_before,
+            Phase::Flowing if self.prompted => self.not_before,
+            Phase::Flowing => {
+                let silence = (self.spacing * 3).clamp(SILENCE, LONGEST_SILENCE);
+                (self.heard + silence).max(self.not_before)
+            }
+        };
+        wanted.max(allowed)
+    }
+
+    fn refill(&mut self, now: Instant) {
+        let (count, since) = self.allowance;
+        let earned = now.duration_since(since).as_micros() / QUESTION_EVERY.as_micros();
+        let earned = u32::try_from(earned).unwrap_or(QUESTIONS);
+        if earned > 0 {
+            let count = (count + earned).min(QUESTIONS);
+            // Whole steps only, so that a half-earned question is not forgotten; a full purse earns nothing.
+            let since = if count == QUESTIONS { now } else { since + QUESTION_EVERY * earned };
+            self.allowance = (count, since);
+        }
+    }
+
+    fn expire(&mut self, now: Instant) {
+        match self.phase {
+            Phase::Hole { since } if now >= since + RANGE => self.give_up(now),
+            Phase::Joining { since, .. } if now >= since + ANSWER_WAIT => {
+                let patience_over = now >= since + RANGE;
+                let first = self.held.first().filter(|_| patience_over).map(|(seq, _)| seq);
+                if let Some(start) = self.held.first_key().or(first) {
+                    self.begin(now, start.max(self.start_floor()), None);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// The bus is back after an absence: what was missed is asked for at once.
+    pub(crate) fn reconnected(&mut self, now: Instant) {
+        self.not_before = now;
+        self.prompted = true;
+        self.asking = None;
+        self.allowance = (QUESTIONS, now);
+        if self.phase == Phase::Flowing && now.duration_since(self.heard) > RANGE {
+            self.phase = Phase::Joining { since: now, resync: true };
+        }
+    }
+
+    /// A question ended.
+    pub(crate) fn answered(
+        &mut self,
+        now: Instant,
+        ask: Ask,
+        answer: Result<UnitsAnswer, RequestError>,
+    ) -> Owner {
+        let current = self.asking == Some(ask);
+        if current {
+            self.asking = None;
+            // A silence that goes on is asked about again, but not in a loop.
+            self.not_before = now + if answer.is_ok() { SILENCE } else { RETRY };
+        }
+        match answer {
+            Ok(answer) => {
+                if current || ask == Ask::Newest {
+                    self.accept(now, ask, answer);
+                }
+                Owner::Here
+            }
+            Err(RequestError::NoOwner) => {
+                if current && matches!(self.phase, Phase::Hole { .. }) {
+                    self.give_up(now);
+                }
+                Owner::Gone
+            }
+            Err(_) => Owner::Unknown,
+        }
+    }
+
+    fn accept(&mut self, now: Instant, ask: Ask, answer: UnitsAnswer) {
+        let end = answer.end;
+        let stranger = self.session != Some(end.session);
+        if end.epoch < self.epoch || (stranger && end.epoch == self.epoch && self.session.is_some()) {
+            // A loser that has not heard of it yet: the winner answers next time.
+            return;
+        }
+        self.epoch = end.epoch;
+        if stranger {
+            self.change_session(now, end.session);
+        }
+        self.age.base(now, end.sent);
+        let units = answer.batches.into_iter().filter(|b| b.session == end.session);
+        let units: Vec<AccessUnit> = units.flat_map(|b| b.units).collect();
+        match (ask, self.phase) {
+            (Ask::Newest, Phase::Joining { resync, .. }) => self.joined(now, resync, units, &end),
+            // Another session answered: now its newest group of pictures is asked for.
+            (Ask::Range(..), _) if stranger => {}
+            (Ask::Range(_, _, until), _) => self.filled(now, until, units, &end),
+            (Ask::Newest, _) => {}
+        }
+    }
+
+    /// The answer that says where to begin, or to go on after a hole that was too long.
+    fn joined(&mut self, now: Instant, resync: bool, units: Vec<AccessUnit>, end: &UnitsEnd) {
+        let recent = Duration::from_millis(end.key_age_ms.into()) <= RANGE;
+        let first = units.first().map(|u| u.seq);
+        let start = match first {
+            Some(first) if !resync => first,
+            Some(first) if recent => first.max(self.next),
+            _ if resync => end.next.max(self.next),
+            _ => end.next,
+        };
+        if !resync || recent {
+            for unit in units {
+                self.held.insert(unit, now);
+            }
+        }
+        self.begin(now, start, Some(end.tracks.clone()));
+    }
+
+    /// Where the session may go on at the earliest: another session's numbers mean nothing here.
+    fn start_floor(&self) -> UnitSeq {
+        if self.announce { UnitSeq::default() } else { self.next }
+    }
+
+    fn begin(&mut self, now: Instant, start: UnitSeq, tracks: Option<Vec<TrackInfo>>) {
+        if self.announce {
+            self.announce = false;
+            self.out.push_back(Out::Session(tracks));
+        } else if start > self.next {
+            self.lose(start);
+        }
+        self.next = start;
+        self.held.drop_before(start);
+        self.phase = Phase::Flowing;
+        self.heard = now;
+        self.drain(now);
+    }
+
+    /// The answer to a question for missing units.
+    fn filled(&mut self, now: Instant, until: Option<UnitSeq>, units: Vec<AccessUnit>, end: &UnitsEnd) {
+        for unit in units {
+            if unit.seq >= self.next && self.held.insert(unit, now) {
+                add(&self.counters.repaired, 1);
+            }
+        }
+        self.drain(now);
+        let Some(until) = until else {
+            // All up to now was asked for. What the owner does not keep may still be on its way here, unlike what is missing
+            // before a unit that has come.
+            self.published = self.published.max(end.next);
+            if self.next < self.published && self.phase == Phase::Flowing {
+                self.phase = Phase::Hole { since: now };
+            }
+            return;
+        };
+        // What the owner did not send although it was asked for will never come.
+        while self.next <= until {
+            match self.held.first() {
+                Some((first, _)) if first <= until => self.skip_to(now, first),
+                _ => self.skip_to(now, until.next()),
+            }
+        }
+    }
+
+    fn give_up(&mut self, now: Instant) {
+        match self.held.first() {
+            Some((first, _)) => self.skip_to(now, first),
+            None if self.next < self.published => self.skip_to(now, self.published),
+            None => self.phase = Phase::Flowing,
+        }
+    }
+
+    fn skip_to(&mut self, now: Instant, seq: UnitSeq) {
+        self.lose(seq);
+        self.next = seq;
+        self.phase = Phase::Flowing;
+        self.drain(now);
+    }
+
+    fn lose(&mut self, until: UnitSeq) {
+        let count = until.0.saturating_sub(self.next.0);
+        add(&self.counters.lost, count);
+        add(&self.counters.repairs_failed, 1);
+        self.out.push_back(Out::Lost(count));
+    }
+
+    /// Emits what follows without a hole; a hole further on begins its own wait.
+    fn drain(&mut self, now: Instant) {
+        if matches!(self.phase, Phase::Joining { .. }) {
+            return;
+        }
+        let before = self.next;
+        while let Some(unit) = self.held.take(self.next) {
+            self.emit(unit);
+        }
+        match self.held.first() {
+            None => self.phase = Phase::Flowing,
+            Some((_, arrival)) if self.phase == Phase::Flowing || self.next != before => {
+                self.phase = Phase::Hole { since: arrival };
+                self.not_before = now;
+            }
+            Some(_) => {}
+        }
+    }
+
+    fn emit(&mut self, unit: AccessUnit) {
+        self.next = unit.seq.next();
+        self.out.push_back(Out::Unit(unit));
+    }
+}
+
+#[cfg(test)]
+#[path = "repair_tests.rs"]
+mod tests;

@@ -1,0 +1,373 @@
+//! The task of one hub: it waits for units, answers, commands and deadlines, and hands each to the part that knows.
+//! What happens to a unit is in `feed`, how a reader joins in `join`; this file only opens, waits and ends.
+
+use crate::counters::add;
+use crate::egress::Inner;
+use crate::gop::GopCache;
+use crate::hub::{Command, Ends, Opening, Shared, TRY_AGAIN};
+use crate::join::Waiting;
+use crate::life::{HubState, Life};
+use crate::reader::Queue;
+use crate::repair::{Ask, Owner, Repair};
+use crate::timeline::Timeline;
+use crate::tracks::TrackOut;
+use crate::wishes::Wishes;
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, sleep_until, timeout};
+use tracing::{debug, info, warn};
+use weft_bus::{BusState, Delivery, MediaFilter, RequestError, Subscription, UnitsAnswer};
+use weft_rtsp_server::Refusal;
+use weft_wire::{CloseReason, KeyframeRequest, MediaKind, StreamState, TrackId, TrackInfo};
+
+/// An owner that has not answered by then will not: the next question may find the bus in better health.
+const ANSWER_LIMIT: Duration = Duration::from_secs(1);
+/// How long a description waits for the stream's beginning.
+const OPENING_LIMIT: Duration = Duration::from_secs(2);
+/// Units taken from the bus in one go, before readers and deadlines are looked after.
+const DELIVERIES_AT_ONCE: usize = 64;
+
+/// One stream inside this egress.
+pub(crate) struct Hub {
+    pub(crate) egress: Arc<Inner>,
+    pub(crate) shared: Arc<Shared>,
+    commands: mpsc::Receiver<Command>,
+    opening: watch::Sender<Opening>,
+    opened_at: Instant,
+    pub(crate) repair: Repair,
+    pub(crate) life: Life,
+    pub(crate) timeline: Timeline,
+    pub(crate) gop: GopCache,
+    pub(crate) wishes: Wishes,
+    /// Every track that was ever there: it keeps its SSRC and its place in time.
+    pub(crate) tracks: Vec<TrackOut>,
+    /// Those of the present session.
+    pub(crate) present: Vec<TrackId>,
+    /// The owner's description of them.
+    pub(crate) described: Vec<TrackInfo>,
+    /// Video is kept from readers until the next key unit.
+    pub(crate) gate_shut: bool,
+    pub(crate) readers: Vec<Arc<Queue>>,
+    pub(crate) waiting: Vec<Waiting>,
+    pub(crate) reports_at: Instant,
+    idle_since: Option<Instant>,
+    bus_state: BusState,
+    questions: FuturesUnordered<BoxFuture<'static, Answer>>,
+}
+
+enum Answer {
+    Units(Ask, Result<UnitsAnswer, RequestError>),
+    Keyframe(Result<(), RequestError>),
+}
+
+enum Exit {
+    /// It never opened.
+    Refused(Refusal),
+    /// The stream is over for the readers.
+    Ended(CloseReason),
+    /// Nobody reads any more; already out of the map.
+    Idle,
+}
+
+impl Hub {
+    pub(crate) fn new(egress: Arc<Inner>, shared: Arc<Shared>, ends: Ends) -> Self {
+        let now = Instant::now();
+        Self {
+            repair: Repair::new(now, Arc::clone(&shared.counters)),
+            life: Life::new(now, &egress.config),
+            wishes: Wishes::new(now, egress.config.keyframe_interval),
+            egress,
+            shared,
+            commands: ends.commands,
+            opening: ends.opening,
+            opened_at: now,
+            timeline: Timeline::default(),
+            gop: GopCache::default(),
+            tracks: Vec::new(),
+            present: Vec::new(),
+            described: Vec::new(),
+            gate_shut: true,
+            readers: Vec::new(),
+            waiting: Vec::new(),
+            reports_at: now,
+            idle_since: None,
+            bus_state: BusState::Away,
+            questions: FuturesUnordered::new(),
+        }
+    }
+
+    /// Runs until the stream is over, nobody reads it, or the egress closes.
+    pub(crate) async fn run(mut self) {
+        let exit = match self.open().await {
+            Ok(subscription) => self.serve(subscription).await,
+            Err(refusal) => Exit::Refused(refusal),
+        };
+        self.finish(exit);
+    }
+
+    /// Finds the owner and subscribes, in this order: a name that nobody owns costs one question.
+    async fn open(&mut self) -> Result<Subscription, Refusal> {
+        let away = Refusal::Unavailable(TRY_AGAIN);
+        let stream = &self.shared.stream;
+        let owner = timeout(OPENING_LIMIT, self.egress.bus.owner(stream.clone())).await;
+        let owner = match owner {
+            Ok(Ok(owner)) if owner.state == StreamState::Waiting => return Err(Refusal::NotFound),
+            Ok(Ok(owner)) => owner,
+            Ok(Err(RequestError::NoOwner)) => return Err(Refusal::NotFound),
+            Ok(Err(error)) => {
+                warn!(%stream, %error, "cannot open stream");
+                return Err(away);
+            }
+            Err(_) => return Err(away),
+        };
+        self.described = owner.tracks;
+        let subscription = self.egress.bus.subscribe(stream.clone(), MediaFilter::All).await;
+        let subscription = subscription.map_err(|error| {
+            warn!(%stream, %error, "cannot subscribe to stream");
+            away
+        })?;
+        add(&self.shared.counters.hubs_opened, 1);
+        info!(%stream, node = %owner.node, epoch = %owner.epoch, "hub opened");
+        Ok(subscription)
+    }
+
+    async fn serve(&mut self, mut subscription: Subscription) -> Exit {
+        let shared = Arc::clone(&self.shared);
+        let mut state = self.egress.bus.state();
+        self.bus_state = *state.borrow_and_update();
+        loop {
+            if let Some(exit) = self.tick(Instant::now()) {
+                return exit;
+            }
+            let deadline = self.deadline();
+            // In order of rarity: what is rare never waits behind the flow of units.
+            tokio::select! {
+                biased;
+                command = self.commands.recv() => match command {
+                    Some(Command::Join(spec, reply)) => self.join(Instant::now(), spec, reply),
+                    Some(Command::Close(reason)) => return Exit::Ended(reason),
+                    // The egress holds a sender for as long as the hub is in its map.
+                    None => return Exit::Ended(CloseReason::Internal),
+                },
+                () = shared.nudge.notified() => self.sweep(),
+                Some(answer) = self.questions.next() => self.answered(answer),
+                Ok(()) = state.changed() => {
+                    let now = *state.borrow_and_update();
+                    self.bus_changed(now);
+                }
+                delivery = subscription.recv() => {
+                    let Some(delivery) = delivery else { return Exit::Ended(CloseReason::Internal) };
+                    self.deliver(delivery);
+                    for _ in 1..DELIVERIES_AT_ONCE {
+                        let Some(delivery) = subscription.try_recv() else { break };
+                        self.deliver(delivery);
+                    }
+                }
+                () = sleep_until(deadline) => {}
+            }
+        }
+    }
+
+    /// Everything that is due now.
+    fn tick(&mut self, now: Instant) -> Option<Exit> {
+        self.ask(now);
+        self.flow(now);
+        self.report(now);
+        self.admit_late(now);
+        if self.gate_shut && self.has_video() {
+            self.wishes.urgent();
+        }
+        self.wish(now);
+        let state = self.life.state(now);
+        if *self.opening.borrow() == Opening::Pending {
+            if state == HubState::Held {
+                // The owner that was just there is gone again.
+                return Some(Exit::Refused(Refusal::NotFound));
+            }
+            if now >= self.opened_at + OPENING_LIMIT {
+                return Some(Exit::Refused(Refusal::Unavailable(TRY_AGAIN)));
+            }
+            self.try_ready(now);
+            return None;
+        }
+        self.show(state);
+        if let HubState::Ended(reason) = state {
+            return Some(Exit::Ended(reason));
+        }
+        self.linger(now)
+    }
+
+    fn deadline(&self) -> Instant {
+        let linger = self.idle_since.map(|since| since + self.egress.config.reader_linger);
+        let opening = (*self.opening.borrow() == Opening::Pending).then(|| self.opened_at + OPENING_LIMIT);
+        let waiting = self.waiting.iter().map(|w| w.until);
+        let reports = (!self.readers.is_empty()).then_some(self.reports_at);
+        [linger, opening, reports, self.wishes.deadline(), self.life.deadline(Instant::now())]
+            .into_iter()
+            .flatten()
+            .chain(waiting)
+            .fold(self.repair.deadline(), Instant::min)
+    }
+
+    /// Asks what the repair wants to know. At most one question for units is under way, and few for key units.
+    fn ask(&mut self, now: Instant) {
+        while let Some(ask) = self.repair.poll(now) {
+            let bus = Arc::clone(&self.egress.bus);
+            let stream = self.shared.stream.clone();
+            self.questions.push(Box::pin(async move {
+                let answer = timeout(ANSWER_LIMIT, bus.units(stream, ask.request())).await;
+                Answer::Units(ask, answer.unwrap_or(Err(RequestError::Timeout)))
+            }));
+        }
+    }
+
+    fn wish(&mut self, now: Instant) {
+        let held = self.shared.is_held() || !self.waiting.is_empty();
+        self.wishes.audience(now, !self.readers.is_empty(), held);
+        let Some(wish) = self.wishes.poll(now) else { return };
+        if wish.now {
+            add(&self.shared.counters.keyframe_requests, 1);
+        }
+        let request = KeyframeRequest {
+            node: self.egress.node.clone(),
+            now: wish.now,
+            interval_ms: wish.interval_ms,
+        };
+        let bus = Arc::clone(&self.egress.bus);
+        let stream = self.shared.stream.clone();
+        self.questions.push(Box::pin(async move {
+            let answer = timeout(ANSWER_LIMIT, bus.keyframe(stream, request)).await;
+            Answer::Keyframe(answer.unwrap_or(Err(RequestError::Timeout)))
+        }));
+    }
+
+    fn answered(&mut self, answer: Answer) {
+        let now = Instant::now();
+        match answer {
+            Answer::Units(ask, answer) => match self.repair.answered(now, ask, answer) {
+                Owner::Here => self.life.here(),
+                Owner::Gone => self.life.nobody(now),
+                Owner::Unknown => {}
+            },
+            Answer::Keyframe(Err(error)) => {
+                debug!(stream = %self.shared.stream, %error, "keyframe request not delivered");
+            }
+            Answer::Keyframe(Ok(())) => {}
+        }
+    }
+
+    fn deliver(&mut self, delivery: Delivery) {
+        let now = Instant::now();
+        match delivery {
+            Delivery::Units(batch) => {
+                for unit in batch.units {
+                    self.repair.live(now, batch.session, batch.epoch, unit);
+                }
+            }
+            Delivery::Ended(end) => {
+                if self.repair.session() == Some(end.session) && self.repair.epoch() <= end.epoch {
+                    info!(stream = %self.shared.stream, reason = end.reason.token(), "publisher ended");
+                    self.life.goodbye(now, end.reason);
+                }
+            }
+        }
+    }
+
+    fn bus_changed(&mut self, state: BusState) {
+        if let BusState::Connected(_) = state
+            && state != self.bus_state
+        {
+            self.repair.reconnected(Instant::now());
+        }
+        self.bus_state = state;
+    }
+
+    /// Something was nudged: readers left or resumed, holders let go.
+    fn sweep(&mut self) {
+        let before = self.readers.len();
+        self.readers.retain(|queue| !queue.is_gone());
+        if self.readers.len() != before {
+            self.shared.face().readers.clone_from(&self.readers);
+        }
+        if self.shared.take_resumed() && self.is_gop_old() {
+            self.wishes.urgent();
+        }
+    }
+
+    /// Says that the hub can be described, once it can.
+    fn try_ready(&mut self, now: Instant) {
+        let present = |t: &&TrackOut| self.present.contains(&t.id());
+        let described = self.tracks.iter().filter(present).all(TrackOut::is_described);
+        let patient = now < self.opened_at + self.egress.config.join_wait;
+        if !self.present.is_empty() && (described || !patient) {
+            self.opening.send_replace(Opening::Ready);
+            if self.is_gop_old() {
+                self.wishes.urgent();
+            }
+        }
+    }
+
+    fn show(&self, state: HubState) {
+        let mut face = self.shared.face();
+        if face.state != state {
+            info!(stream = %self.shared.stream, ?state, "stream state");
+        }
+        face.state = state;
+        face.session = self.repair.session();
+        face.epoch = self.repair.epoch();
+        face.gop_bytes = self.gop.bytes();
+    }
+
+    /// Ends the hub some time after the last reader, unless somebody holds a description.
+    fn linger(&mut self, now: Instant) -> Option<Exit> {
+        let busy = !self.readers.is_empty() || !self.waiting.is_empty() || self.shared.is_held();
+        if busy {
+            self.idle_since = None;
+            return None;
+        }
+        let since = *self.idle_since.get_or_insert(now);
+        let over = now >= since + self.egress.config.reader_linger;
+        (over && self.egress.retire(&self.shared, false)).then_some(Exit::Idle)
+    }
+
+    fn finish(mut self, exit: Exit) {
+        let stream = &self.shared.stream;
+        let reason = match exit {
+            Exit::Refused(refusal) => {
+                debug!(%stream, ?refusal, "hub not opened");
+                self.egress.refused();
+                self.egress.retire(&self.shared, true);
+                self.opening.send_replace(Opening::Failed(refusal));
+                return;
+            }
+            Exit::Idle => CloseReason::StreamEnded,
+            Exit::Ended(reason) => reason,
+        };
+        self.shared.face().state = HubState::Ended(reason);
+        info!(%stream, reason = reason.token(), readers = self.readers.len(), "hub closed");
+        self.close_readers(reason);
+        self.egress.retire(&self.shared, true);
+    }
+
+    /// Closes every reader and refuses those that wait.
+    pub(crate) fn close_readers(&mut self, reason: CloseReason) {
+        add(&self.shared.counters.readers_closed, self.readers.len() as u64);
+        for queue in self.readers.drain(..) {
+            queue.close(reason);
+        }
+        for waiting in self.waiting.drain(..) {
+            waiting.refuse(Refusal::NotFound);
+        }
+        self.shared.face().readers.clear();
+    }
+
+    /// True when the stream has pictures now.
+    pub(crate) fn has_video(&self) -> bool {
+        let video = |t: &TrackOut| t.kind() == MediaKind::Video && self.present.contains(&t.id());
+        self.tracks.iter().any(video)
+    }
+}

@@ -1,0 +1,76 @@
+//! What the API and the metrics see of hubs and readers: copies, taken when asked for.
+//! Their form as JSON or text is the control face's business.
+
+use crate::life::HubState;
+use crate::reader::Queue;
+use std::net::SocketAddr;
+use std::time::SystemTime;
+use uuid::Uuid;
+use weft_wire::{Epoch, SessionId, StreamName, TrackId, TrackInfo};
+
+/// One stream at this egress.
+#[derive(Debug, Clone)]
+pub struct HubView {
+    /// Which stream.
+    pub stream: StreamName,
+    /// What it is doing.
+    pub state: HubState,
+    /// True while media flows.
+    pub ready: bool,
+    /// The publisher session that reaches the readers; `None` before its first unit.
+    pub session: Option<SessionId>,
+    /// That session's epoch.
+    pub epoch: Epoch,
+    /// Its tracks.
+    pub tracks: Vec<TrackInfo>,
+    /// Its readers.
+    pub readers: Vec<ReaderView>,
+    /// Bytes of the cached group of pictures.
+    pub gop_bytes: usize,
+    /// The hub's own counters: (metric name, value).
+    pub counters: Vec<(&'static str, u64)>,
+}
+
+/// One reader of a hub.
+#[derive(Debug, Clone)]
+pub struct ReaderView {
+    /// The RTSP session's id.
+    pub id: Uuid,
+    /// The client's address.
+    pub peer: SocketAddr,
+    /// `TCP` or `UDP`.
+    pub transport: &'static str,
+    /// Tracks it reads.
+    pub tracks: Vec<TrackId>,
+    /// When it joined.
+    pub since: SystemTime,
+    /// RTP packets sent to it.
+    pub packets: u64,
+    /// Bytes of RTP sent to it.
+    pub bytes: u64,
+    /// Units kept from it because it was too slow.
+    pub dropped: u64,
+    /// Units that wait for it.
+    pub queued_units: usize,
+    /// Bytes of packets that wait for it.
+    pub queued_bytes: usize,
+}
+
+impl ReaderView {
+    pub(crate) fn of(queue: &Queue) -> Self {
+        let (packets, bytes, dropped) = queue.traffic();
+        let (queued_units, queued_bytes) = queue.depth();
+        Self {
+            id: queue.spec.id,
+            peer: queue.spec.peer,
+            transport: queue.spec.transport,
+            tracks: queue.spec.tracks.clone(),
+            since: queue.since,
+            packets,
+            bytes,
+            dropped,
+            queued_units,
+            queued_bytes,
+        }
+    }
+}
