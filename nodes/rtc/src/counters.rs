@@ -1,0 +1,76 @@
+//! What the shards count: datagrams by fate, peers by fate.
+//! How the numbers are shown is `weft-control`'s business.
+
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+
+macro_rules! counters {
+    ($($(#[doc = $help:literal])+ $field:ident => $name:literal,)*) => {
+        /// Counts since the start, over all shards.
+        #[derive(Debug, Default)]
+        pub struct Counters {
+            $($(#[doc = $help])+ pub $field: AtomicU64,)*
+        }
+
+        impl Counters {
+            /// Calls `f` with the name, the meaning and the value of each.
+            pub fn each(&self, f: &mut dyn FnMut(&'static str, &'static str, u64)) {
+                $(f($name, concat!($($help),+), self.$field.load(Relaxed));)*
+            }
+        }
+    };
+}
+
+counters! {
+    /// Datagrams received on the WebRTC ports.
+    datagrams => "weft_rtc_datagrams_received",
+    /// Bytes received on the WebRTC ports.
+    bytes => "weft_rtc_bytes_received",
+    /// Datagrams sent from the WebRTC ports.
+    sent => "weft_rtc_datagrams_sent",
+    /// Datagrams that could not be sent.
+    send_failed => "weft_rtc_datagrams_send_failed",
+    /// Dropped: source not learnt and not a connectivity check of a known session.
+    unknown_source => "weft_rtc_dropped_unknown_source",
+    /// Dropped: connectivity check whose message integrity is wrong.
+    bad_integrity => "weft_rtc_dropped_bad_integrity",
+    /// Dropped: neither STUN, DTLS, RTP nor RTCP, or of an impossible length.
+    junk => "weft_rtc_dropped_junk",
+    /// Dropped: RTP or RTCP of a source or payload type neither announced nor learnt.
+    unknown_ssrc => "weft_rtc_dropped_unknown_ssrc",
+    /// Dropped: media that waited in the kernel for more than 500 ms while the loop stood still.
+    stale => "weft_rtc_dropped_stale",
+    /// Dropped: media before DTLS was up, beyond what is held for it.
+    early => "weft_rtc_dropped_early",
+    /// Times the loop stood still for more than 500 ms.
+    stalls => "weft_rtc_loop_stalls",
+    /// RTP packets handed on.
+    rtp => "weft_rtc_rtp_packets",
+    /// RTP packets recovered by retransmission (RTX).
+    rtx => "weft_rtc_rtx_packets",
+    /// Sequence numbers asked for again.
+    nacks => "weft_rtc_nacks_sent",
+    /// Key frames asked for.
+    plis => "weft_rtc_plis_sent",
+    /// Peers answered.
+    peers_opened => "weft_rtc_peers_opened",
+    /// Peers whose DTLS came up.
+    peers_connected => "weft_rtc_peers_connected",
+    /// Peers closed, connected or not.
+    peers_closed => "weft_rtc_peers_closed",
+    /// Peers that did not connect in time.
+    handshake_timeouts => "weft_rtc_handshake_timeouts",
+    /// Offers refused because the shard was full.
+    refused_full => "weft_rtc_refused_full",
+    /// Commands to a peer that found the shard's queue full.
+    commands_deferred => "weft_rtc_commands_deferred",
+}
+
+/// Adds one.
+pub(crate) fn count(counter: &AtomicU64) {
+    counter.fetch_add(1, Relaxed);
+}
+
+/// Adds `n`.
+pub(crate) fn add(counter: &AtomicU64, n: usize) {
+    counter.fetch_add(n as u64, Relaxed);
+}

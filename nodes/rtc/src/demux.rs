@@ -1,0 +1,152 @@
+//! Who a datagram is for (RFC 7983, RFC 8445 §7.3): by learnt source address, or by the user fragment of a check.
+//! An address is learnt only from a check whose integrity was proved, so spoofed packets can neither insert nor steal.
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// Addresses kept of one peer; more appear only when it roams.
+const MOST_ADDRESSES: usize = 8;
+/// An address may pass to another peer once its owner has been silent for so long: a publisher that reconnects from the
+/// same port must not wait for its old session to fail.
+const SILENCE: Duration = Duration::from_secs(2);
+
+/// What a datagram is, by its first byte.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Stun,
+    Dtls,
+    Media,
+    Junk,
+}
+
+/// Longest datagram looked at; real ones fit an Ethernet frame, some loopback ones do not.
+const LONGEST: usize = 4096;
+
+impl Kind {
+    pub(crate) fn of(datagram: &[u8]) -> Self {
+        match datagram {
+            _ if datagram.len() > LONGEST => Self::Junk,
+            [0..=3, ..] => Self::Stun,
+            [20..=63, ..] => Self::Dtls,
+            [128..=191, ..] => Self::Media,
+            _ => Self::Junk,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Route {
+    peer: u64,
+    heard: Instant,
+}
+
+/// The tables of one shard.
+#[derive(Debug, Default)]
+pub(crate) struct Demux {
+    by_ufrag: HashMap<String, u64>,
+    by_address: HashMap<SocketAddr, Route>,
+    addresses: HashMap<u64, Vec<SocketAddr>>,
+}
+
+impl Demux {
+    /// A peer is known by its user fragment from now on.
+    pub(crate) fn add_ufrag(&mut self, ufrag: String, peer: u64) {
+        self.by_ufrag.insert(ufrag, peer);
+    }
+
+    /// The peer a check is for.
+    pub(crate) fn by_ufrag(&self, ufrag: &str) -> Option<u64> {
+        self.by_ufrag.get(ufrag).copied()
+    }
+
+    /// The peer that was proved to send from this address.
+    pub(crate) fn by_address(&mut self, address: SocketAddr, now: Instant) -> Option<u64> {
+        let route = self.by_address.get_mut(&address)?;
+        route.heard = now;
+        Some(route.peer)
+    }
+
+    /// `peer` has proved that it sends from `address`. False: the address belongs to another one that is alive.
+    pub(crate) fn learn(&mut self, address: SocketAddr, peer: u64, now: Instant) -> bool {
+        match self.by_address.get_mut(&address) {
+            Some(route) if route.peer == peer => {
+                route.heard = now;
+                return true;
+            }
+            Some(route) if now.saturating_duration_since(route.heard) < SILENCE => return false,
+            Some(route) => {
+                if let Some(old) = self.addresses.get_mut(&route.peer) {
+                    old.retain(|a| *a != address);
+                }
+            }
+            None => {}
+        }
+        self.by_address.insert(address, Route { peer, heard: now });
+        let addresses = self.addresses.entry(peer).or_default();
+        addresses.push(address);
+        if addresses.len() > MOST_ADDRESSES {
+            let oldest = addresses.remove(0);
+            self.by_address.remove(&oldest);
+        }
+        true
+    }
+
+    /// Forgets a peer.
+    pub(crate) fn remove(&mut self, peer: u64) {
+        self.by_ufrag.retain(|_, p| *p != peer);
+        for address in self.addresses.remove(&peer).unwrap_or_default() {
+            self.by_address.remove(&address);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn address(port: u16) -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, 1], port))
+    }
+
+    #[test]
+    fn a_living_peer_keeps_its_address_and_a_silent_one_loses_it() {
+        let now = Instant::now();
+        let mut d = Demux::default();
+        assert!(d.learn(address(1), 1, now));
+        assert!(!d.learn(address(1), 2, now + Duration::from_secs(1)));
+        assert_eq!(d.by_address(address(1), now + Duration::from_secs(1)), Some(1));
+        assert!(d.learn(address(1), 2, now + Duration::from_secs(4)));
+        assert_eq!(d.by_address(address(1), now), Some(2));
+        d.remove(1);
+        assert_eq!(d.by_address(address(1), now), Some(2));
+    }
+
+    #[test]
+    fn a_removed_peer_leaves_nothing_behind_and_roaming_is_bounded() {
+        let now = Instant::now();
+        let mut d = Demux::default();
+        d.add_ufrag("u".into(), 1);
+        for port in 1..100 {
+            assert!(d.learn(address(port), 1, now));
+        }
+        assert_eq!(
+            (d.by_address.len(), d.by_address(address(99), now)),
+            (MOST_ADDRESSES, Some(1))
+        );
+        d.remove(1);
+        assert!(d.by_ufrag.is_empty() && d.by_address.is_empty() && d.addresses.is_empty());
+    }
+
+    #[test]
+    fn the_first_byte_tells_the_protocols_apart() {
+        let kinds = [0, 4, 19, 20, 63, 64, 127, 128, 191, 192].map(|b| Kind::of(&[b]));
+        use Kind::{Dtls, Junk, Media, Stun};
+        assert_eq!(
+            kinds,
+            [Stun, Junk, Junk, Dtls, Dtls, Junk, Junk, Media, Media, Junk]
+        );
+        assert_eq!((Kind::of(&[]), Kind::of(&[128; LONGEST + 1])), (Junk, Junk));
+    }
+}

@@ -1,0 +1,274 @@
+//! The shards: threads with one UDP socket each, started together, chosen by load.
+//! What a shard does with its datagrams is in `shard`.
+
+use crate::candidates::Candidates;
+use crate::certificate;
+use crate::counters::{Counters, count};
+use crate::engine::Engine;
+use crate::handle::{Command, PeerHandle, Shared};
+use crate::negotiate::{MakeReceiver, Negotiated, negotiate};
+use crate::shard::Shard;
+use crate::socket;
+use crate::{Answer, Error, RtcConfig};
+use actix_rt::{Arbiter, ArbiterHandle};
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
+use tokio::sync::{mpsc, oneshot};
+use weft_sdp::offer;
+use weft_wire::CloseReason;
+
+/// Commands that may wait for a shard.
+const COMMANDS: usize = 1024;
+
+/// How full a shard is.
+#[derive(Debug, Default)]
+pub(crate) struct Load {
+    /// Peers, pending ones included.
+    pub(crate) peers: AtomicUsize,
+    /// Peers that are not connected yet.
+    pub(crate) pending: AtomicUsize,
+}
+
+/// A place in a shard, given back when dropped.
+#[derive(Debug)]
+pub(crate) struct Place {
+    load: Arc<Load>,
+    pending: bool,
+}
+
+impl Place {
+    fn take(load: &Arc<Load>, config: &RtcConfig) -> Option<Self> {
+        let within = |counter: &AtomicUsize, most: usize| {
+            counter
+                .fetch_update(Relaxed, Relaxed, |n| (n < most).then_some(n + 1))
+                .is_ok()
+        };
+        if !within(&load.pending, config.max_pending) {
+            return None;
+        }
+        if !within(&load.peers, config.max_peers) {
+            load.pending.fetch_sub(1, Relaxed);
+            return None;
+        }
+        Some(Self {
+            load: load.clone(),
+            pending: true,
+        })
+    }
+
+    /// The peer is connected.
+    pub(crate) fn settle(&mut self) {
+        if std::mem::take(&mut self.pending) {
+            self.load.pending.fetch_sub(1, Relaxed);
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.settle();
+        self.load.peers.fetch_sub(1, Relaxed);
+    }
+}
+
+struct Inner {
+    engine: Engine,
+    config: RtcConfig,
+    candidates: Candidates,
+    counters: Arc<Counters>,
+    handles: Vec<Seat>,
+    arbiters: Mutex<Vec<Arbiter>>,
+    next_peer: AtomicU64,
+}
+
+struct Seat {
+    arbiter: ArbiterHandle,
+    commands: mpsc::Sender<Command>,
+    local: SocketAddr,
+    load: Arc<Load>,
+    look_at_all: Arc<AtomicBool>,
+}
+
+/// All shards of the node.
+#[derive(Clone)]
+pub struct Shards {
+    inner: Arc<Inner>,
+}
+
+/// One shard.
+#[derive(Clone)]
+pub struct ShardHandle {
+    inner: Arc<Inner>,
+    index: usize,
+}
+
+impl Shards {
+    /// Binds the sockets and starts the threads. Must be called inside an actix system.
+    ///
+    /// # Errors
+    /// [`Error::Bind`], [`Error::Certificate`], [`Error::Thread`].
+    pub fn start(config: RtcConfig) -> Result<Self, Error> {
+        let crypto = rtc::crypto::default_provider().map_err(|e| Error::Certificate(e.to_string()))?;
+        let engine = Engine {
+            certificate: certificate::load(config.certificate_pem.as_deref(), &crypto)?,
+            crypto,
+        };
+        let counters = Arc::new(Counters::default());
+        let mut handles = Vec::new();
+        let mut arbiters = Vec::new();
+        // All ports first, so that a taken one is said before anything runs.
+        let sockets: Vec<_> = (0..config.shards.max(1))
+            .map(|i| socket::bind(&config, i))
+            .collect::<Result<_, _>>()?;
+        for socket in sockets {
+            let local = socket.local_addr().map_err(Error::Thread)?;
+            let (commands, queue) = mpsc::channel(COMMANDS);
+            let look_at_all = Arc::new(AtomicBool::new(false));
+            let arbiter = Arbiter::new();
+            let (config, engine) = (config.clone(), engine.clone());
+            let (shard_counters, look) = (counters.clone(), look_at_all.clone());
+            arbiter.spawn_fn(move || {
+                let shard = Shard::new(&config, &engine, shard_counters, look);
+                actix_rt::spawn(shard.run(socket, queue));
+            });
+            handles.push(Seat {
+                arbiter: arbiter.handle(),
+                commands,
+                local,
+                load: Arc::new(Load::default()),
+                look_at_all,
+            });
+            arbiters.push(arbiter);
+        }
+        Ok(Self {
+            inner: Arc::new(Inner {
+                engine,
+                candidates: Candidates::new(&config),
+                config,
+                counters,
+                handles,
+                arbiters: Mutex::new(arbiters),
+                next_peer: AtomicU64::new(1),
+            }),
+        })
+    }
+
+    /// The shard with the fewest peers.
+    #[must_use]
+    pub fn pick(&self) -> ShardHandle {
+        let index = (0..self.inner.handles.len())
+            .min_by_key(|i| self.inner.handles[*i].load.peers.load(Relaxed))
+            .unwrap_or_default();
+        ShardHandle {
+            inner: self.inner.clone(),
+            index,
+        }
+    }
+
+    /// Where the shards listen.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.inner.handles.iter().map(|h| h.local).collect()
+    }
+
+    /// What they count.
+    #[must_use]
+    pub fn counters(&self) -> &Arc<Counters> {
+        &self.inner.counters
+    }
+
+    /// Peers on all shards, those still connecting included.
+    #[must_use]
+    pub fn peers(&self) -> usize {
+        self.inner
+            .handles
+            .iter()
+            .map(|h| h.load.peers.load(Relaxed))
+            .sum()
+    }
+
+    /// Closes every peer with `reason` and stops the threads. Handles then give [`Error::Stopped`].
+    pub async fn stop(&self, reason: CloseReason) {
+        for handle in &self.inner.handles {
+            // A shard that is gone has closed its peers already.
+            if handle.commands.send(Command::Stop(reason)).await.is_ok() {
+                handle.commands.closed().await;
+            }
+        }
+        let arbiters = self
+            .inner
+            .arbiters
+            .lock()
+            .map(|mut a| std::mem::take(&mut *a))
+            .unwrap_or_default();
+        for arbiter in arbiters {
+            arbiter.stop();
+        }
+    }
+}
+
+impl ShardHandle {
+    /// The shard's thread: session actors belong there, beside their peers.
+    #[must_use]
+    pub fn arbiter(&self) -> &ArbiterHandle {
+        &self.inner.handles[self.index].arbiter
+    }
+
+    /// Answers an offer. `make` runs on the shard's thread once the negotiation is done and before the answer is out.
+    ///
+    /// # Errors
+    /// [`Error::Offer`], [`Error::Negotiation`], [`Error::Full`], [`Error::Refused`] with what `make` said, [`Error::Stopped`].
+    pub async fn answer(&self, offer_sdp: String, make: MakeReceiver) -> Result<Answer, Error> {
+        self.answer_at(offer_sdp, None, make).await
+    }
+
+    /// As [`Self::answer`]; `reached_at` is the address of ours the publisher has used for HTTP, which is offered
+    /// first: FFmpeg tries the first candidate only.
+    ///
+    /// # Errors
+    /// As [`Self::answer`].
+    pub async fn answer_at(
+        &self,
+        offer_sdp: String,
+        reached_at: Option<IpAddr>,
+        make: MakeReceiver,
+    ) -> Result<Answer, Error> {
+        let inner = &self.inner;
+        let seat = &inner.handles[self.index];
+        let offer = offer::check(&offer_sdp)?;
+        let Some(place) = Place::take(&seat.load, &inner.config) else {
+            count(&inner.counters.refused_full);
+            return Err(Error::Full);
+        };
+        let addresses = inner.candidates.list(reached_at).await;
+        let (core, sdp, tracks) = negotiate(
+            &inner.engine,
+            &offer,
+            &offer_sdp,
+            seat.local,
+            &addresses,
+            inner.config.max_bitrate,
+        )?;
+        let peer = PeerHandle {
+            peer: inner.next_peer.fetch_add(1, Relaxed),
+            commands: seat.commands.clone(),
+            shared: Arc::new(Shared::default()),
+            counters: inner.counters.clone(),
+            look_at_all: seat.look_at_all.clone(),
+        };
+        let (reply, answered) = oneshot::channel();
+        let negotiated = Negotiated {
+            core,
+            answer: Answer { sdp, tracks, peer },
+            make,
+            reply,
+            place,
+        };
+        seat.commands
+            .send(Command::Adopt(Box::new(negotiated)))
+            .await
+            .map_err(|_| Error::Stopped)?;
+        answered.await.map_err(|_| Error::Stopped)?
+    }
+}
