@@ -4,8 +4,8 @@
 use anyhow::{Context, Result, ensure};
 use futures::future::try_join_all;
 use std::time::Duration;
+use weft_bus::testing::NatsServer;
 use weft_testkit::fixture::{self, Clip, MINUTE};
-use weft_testkit::nats::NatsServer;
 use weft_testkit::node::{Node, Plan, Role};
 use weft_testkit::oracle::{self, Over};
 use weft_testkit::{full, publish};

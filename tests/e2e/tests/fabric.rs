@@ -4,15 +4,15 @@
 use anyhow::{Context, Result, ensure};
 use futures::future::try_join_all;
 use std::time::Duration;
+use weft_bus::testing::{NatsServer, NatsServerOptions};
 use weft_testkit::fixture::{self, Clip, MINUTE};
-use weft_testkit::nats::NatsServer;
 use weft_testkit::node::{Node, Plan, Role};
 use weft_testkit::oracle::{self, Over};
 use weft_testkit::{publish, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stream_of_any_ingest_is_read_on_any_egress_and_nodes_wait_for_nats() -> Result<()> {
-    let mut nats = NatsServer::planned()?;
+    let mut nats = NatsServer::reserve(NatsServerOptions::default())?;
     let spawn = |role| Plan::new(role).nats(&nats.url()).spawn();
     let mut nodes = [
         spawn(Role::Ingest)?,
@@ -23,7 +23,7 @@ async fn a_stream_of_any_ingest_is_read_on_any_egress_and_nodes_wait_for_nats() 
     for node in &mut nodes {
         says_it_waits(node).await?;
     }
-    nats.run().await?;
+    nats.restart().await?;
     for node in &mut nodes {
         node.ready(Duration::from_secs(10)).await?;
     }

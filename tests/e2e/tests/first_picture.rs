@@ -3,8 +3,8 @@
 
 use anyhow::{Context, Result, ensure};
 use std::time::Duration;
+use weft_bus::testing::NatsServer;
 use weft_testkit::fixture::{self, MINUTE};
-use weft_testkit::nats::NatsServer;
 use weft_testkit::node::{Node, Plan, Role};
 use weft_testkit::oracle::{self, Over};
 use weft_testkit::publish::{self, Page};

@@ -3,12 +3,18 @@
 
 use anyhow::{Context, Result, ensure};
 use std::time::Duration;
+use weft::demo::clip::{ClipTrack, ClipUnit};
+use weft::demo::publisher::Options;
+use weft::demo::{ClipLoop, Publisher};
 use weft_testkit::fixture::{self, Clip, MINUTE};
 use weft_testkit::node::{Node, Plan, Role};
 use weft_testkit::oracle::{self, Over};
 use weft_testkit::relay::{Relay, Weather};
 use weft_testkit::whip_proxy::WhipProxy;
-use weft_testkit::{full, publish};
+use weft_testkit::{full, publish, units};
+use weft_wire::Codec;
+
+const VIDEO_CLOCK: u32 = 90_000;
 
 const BAD: Weather = Weather {
     loss: 0.03,
@@ -30,6 +36,40 @@ async fn three_percent_loss_from_ffmpeg_damages_nothing_and_loses_less_than_one_
         publisher.last_lines()
     );
     Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_percent_loss_from_the_webrtc_crate_damages_nothing_and_loses_less_than_one_percent()
+-> Result<()> {
+    let clip = fixture::clip(MINUTE)?;
+    let (node, relay, proxy) = lossy_way(4).await?;
+    let source = ClipLoop::new(video_of(&clip)?);
+    let publisher = Publisher::start(&proxy.whip("lossy"), source, Options::default()).await?;
+    survives(&node, &relay, &clip).await?;
+    publisher.stop().await?;
+    Ok(())
+}
+
+/// The clip's video as the built-in publisher takes it.
+fn video_of(clip: &Clip) -> Result<weft::demo::Clip> {
+    let raw = std::fs::read(&clip.raw)?;
+    let ticks = VIDEO_CLOCK / clip.rate;
+    let unit = |(number, nals): (usize, Vec<&[u8]>)| ClipUnit {
+        track: 0,
+        key: units::is_key(&nals),
+        pts: number as u32 * ticks,
+        data: units::length_prefix(&nals).into(),
+    };
+    let units: Vec<ClipUnit> = units::pictures(&raw).into_iter().enumerate().map(unit).collect();
+    Ok(weft::demo::Clip {
+        tracks: vec![ClipTrack {
+            codec: Codec::H264,
+            clock_rate: VIDEO_CLOCK,
+            channels: 0,
+        }],
+        duration: Duration::from_secs(units.len() as u64) / clip.rate,
+        units,
+    })
 }
 
 /// A node behind a relay that is fair until `survives` makes it bad.

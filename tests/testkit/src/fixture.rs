@@ -12,6 +12,8 @@ use std::process::{Command, Stdio};
 pub struct Clip {
     /// The file.
     pub path: PathBuf,
+    /// Its video alone, as an Annex-B byte stream.
+    pub raw: PathBuf,
     /// Its access units in order.
     pub units: Vec<SourceUnit>,
     /// Pictures a second.
@@ -91,6 +93,7 @@ pub fn clip(recipe: Recipe) -> Result<Clip> {
     ensure!(distinct.len() == units.len(), "two equal units in {raw:?}");
     Ok(Clip {
         path,
+        raw,
         units,
         rate: recipe.rate,
     })

@@ -1,9 +1,8 @@
-//! What the end-to-end tests stand on: real nodes, a real NATS server, real publishers and readers as child processes, a
+//! What the end-to-end tests stand on: real nodes, real publishers and readers as child processes, a
 //! lossy relay, and an independent RTSP reader that judges what arrives. No assertion about the product lives here.
 
 pub mod fixture;
 pub mod http;
-pub mod nats;
 pub mod node;
 pub mod oracle;
 pub mod process;

@@ -41,11 +41,6 @@ pub fn ffmpeg() -> Result<PathBuf> {
     installed("bin/ffmpeg")
 }
 
-/// The NATS server.
-pub fn nats_server() -> Result<PathBuf> {
-    installed("bin/nats-server")
-}
-
 /// Python with PyAV, OpenCV and aiortc.
 pub fn python() -> Result<PathBuf> {
     installed("venv/bin/python")

@@ -40,6 +40,18 @@ pub fn length_prefixed(mut data: &[u8]) -> Vec<&[u8]> {
     nals
 }
 
+/// NAL units with a length of 4 bytes before each; parameter sets stay, delimiters go.
+pub fn length_prefix(nals: &[&[u8]]) -> Vec<u8> {
+    let kept = nals.iter().filter(|nal| nal[0] & 0x1f != 9);
+    kept.flat_map(|nal| {
+        (nal.len() as u32)
+            .to_be_bytes()
+            .into_iter()
+            .chain(nal.iter().copied())
+    })
+    .collect()
+}
+
 /// The NAL units of an Annex-B byte stream.
 pub fn annex_b(data: &[u8]) -> Vec<&[u8]> {
     let starts: Vec<usize> = (0..data.len().saturating_sub(2))
@@ -59,31 +71,41 @@ pub fn annex_b(data: &[u8]) -> Vec<&[u8]> {
         .collect()
 }
 
-/// The access units of an Annex-B byte stream (clause 7.4.1.2.3, for streams without redundant pictures).
-pub fn source_units(data: &[u8]) -> Vec<SourceUnit> {
-    let mut units = Vec::new();
-    let mut unit: Vec<&[u8]> = Vec::new();
-    let slice = |nal: &[u8]| matches!(nal[0] & 0x1f, 1..=5);
-    let finish = |unit: &mut Vec<&[u8]>, units: &mut Vec<SourceUnit>| {
-        if unit.iter().any(|nal| slice(nal)) {
-            let key = unit.iter().any(|nal| nal[0] & 0x1f == 5);
-            units.push(SourceUnit {
-                fingerprint: fingerprint(unit.iter().copied()),
-                key,
-            });
-            unit.clear();
-        }
-    };
+/// The access units of an Annex-B byte stream, each as its NAL units (clause 7.4.1.2.3, without redundant pictures).
+pub fn pictures(data: &[u8]) -> Vec<Vec<&[u8]>> {
+    let mut pictures = Vec::new();
+    let mut picture: Vec<&[u8]> = Vec::new();
     for nal in annex_b(data) {
         // `first_mb_in_slice` is Exp-Golomb: a leading 1 bit is macroblock 0, so a new picture.
-        let first_slice = slice(nal) && nal.get(1).is_some_and(|byte| byte & 0x80 != 0);
-        if first_slice || matches!(nal[0] & 0x1f, 6..=9) {
-            finish(&mut unit, &mut units);
+        let first_slice = is_slice(nal) && nal.get(1).is_some_and(|byte| byte & 0x80 != 0);
+        let begins = first_slice || matches!(nal[0] & 0x1f, 6..=9);
+        if begins && picture.iter().any(|nal| is_slice(nal)) {
+            pictures.push(std::mem::take(&mut picture));
         }
-        unit.push(nal);
+        picture.push(nal);
     }
-    finish(&mut unit, &mut units);
-    units
+    if picture.iter().any(|nal| is_slice(nal)) {
+        pictures.push(picture);
+    }
+    pictures
+}
+
+/// What is to be remembered of the access units of an Annex-B byte stream.
+pub fn source_units(data: &[u8]) -> Vec<SourceUnit> {
+    let unit = |nals: Vec<&[u8]>| SourceUnit {
+        key: is_key(&nals),
+        fingerprint: fingerprint(nals),
+    };
+    pictures(data).into_iter().map(unit).collect()
+}
+
+/// Whether there is an IDR slice among the NAL units.
+pub fn is_key(nals: &[&[u8]]) -> bool {
+    nals.iter().any(|nal| nal[0] & 0x1f == 5)
+}
+
+fn is_slice(nal: &[u8]) -> bool {
+    nal.first().is_some_and(|first| matches!(first & 0x1f, 1..=5))
 }
 
 #[cfg(test)]
