@@ -257,8 +257,7 @@ impl NatsRegistry {
             };
             let info = message.info().map_err(|e| away(&e))?;
             pending = info.pending;
-            // Marks of removed names carry a header; records carry none.
-            if message.headers.is_some() {
+            if is_mark(&message) {
                 continue;
             }
             let key = message.subject.strip_prefix(bucket.store.prefix.as_str());
@@ -269,6 +268,15 @@ impl NatsRegistry {
         names.sort_unstable_by(|a, b| a.stream.cmp(&b.stream));
         Ok(names)
     }
+}
+
+/// True for what a removal leaves: an operation named by the client, or a reason named by the server.
+fn is_mark(message: &async_nats::Message) -> bool {
+    let marks = ["KV-Operation", "Nats-Marker-Reason"];
+    message
+        .headers
+        .as_ref()
+        .is_some_and(|headers| marks.iter().any(|mark| headers.get(*mark).is_some()))
 }
 
 /// Bounds a call.

@@ -1,0 +1,116 @@
+//! One suite for every bus: what holds in memory holds over a real NATS server, and under faults as far as it can.
+//! Servers come from `tests/setup`; what only NATS can do wrong is in the test `nats` beside this one.
+
+mod delivery;
+mod fixture;
+mod interest;
+mod questions;
+mod registry;
+mod source;
+
+use fixture::Fixture;
+use weft_bus::faulty::Faults;
+
+/// Makes a test of each case on one fixture.
+macro_rules! on {
+    ($fixture:expr; $($topic:ident: $($case:ident),+;)+) => {
+        $($(
+            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $case() {
+                super::$topic::$case($fixture).await;
+            }
+        )+)+
+    };
+}
+
+/// Every case about units and questions.
+macro_rules! bus_cases {
+    ($fixture:expr) => {
+        on! { $fixture;
+            delivery: units_arrive_in_order_and_unchanged, a_batch_of_several_units_and_tracks_arrives_in_order,
+                large_units_arrive_whole_among_small_ones, a_unit_above_the_limit_is_dropped_and_nothing_else,
+                a_reader_of_key_units_gets_key_units_and_the_end, a_reader_gets_the_units_of_its_stream_only,
+                dropping_a_subscription_ends_its_delivery_only, a_slow_reader_loses_the_newest_and_nobody_else_does,
+                two_publishers_of_a_name_keep_their_own_order;
+            interest: a_stream_that_nobody_reads_is_paused_and_costs_nothing,
+                a_request_for_units_wakes_a_paused_stream, a_stream_is_paused_again_when_its_last_reader_leaves,
+                a_reader_of_key_units_keeps_a_stream_wanted, no_hole_between_the_answer_and_the_live_units,
+                a_long_answer_arrives_whole, what_is_gone_is_said_to_be_gone;
+            questions: questions_reach_the_owner, where_nobody_owns_it_the_asker_is_told_at_once,
+                a_dropped_publication_answers_no_more, of_two_owners_the_higher_epoch_counts;
+        }
+    };
+}
+
+macro_rules! registry_cases {
+    ($fixture:expr) => {
+        on! { $fixture;
+            registry: a_claimed_name_is_seen_by_all_and_held, a_record_is_replaced_only_by_who_knows_its_epoch,
+                a_claim_over_what_is_gone_says_that_it_changed, only_the_record_of_that_epoch_is_removed,
+                epochs_rise_across_removal_and_new_claims, of_many_claims_at_once_one_wins,
+                a_claim_repeated_with_the_same_record_is_the_same_claim,
+                the_list_has_every_name_in_order_and_no_removed_one;
+        }
+    };
+}
+
+/// Cases that hold although units are lost.
+macro_rules! lossy_cases {
+    ($fixture:expr) => {
+        on! { $fixture;
+            interest: every_loss_shows_in_seq_and_is_repaired_by_units,
+                a_stream_that_nobody_reads_is_paused_and_costs_nothing, a_long_answer_arrives_whole;
+            questions: questions_reach_the_owner, where_nobody_owns_it_the_asker_is_told_at_once,
+                of_two_owners_the_higher_epoch_counts;
+        }
+    };
+}
+
+/// Three in a hundred.
+fn loss(seed: u64) -> Faults {
+    Faults {
+        seed,
+        loss: 0.03,
+        ..Faults::default()
+    }
+}
+
+mod memory {
+    use super::Fixture;
+    bus_cases!(Fixture::memory().await);
+    registry_cases!(Fixture::memory().await);
+}
+
+mod nats {
+    use super::Fixture;
+    bus_cases!(Fixture::nats().await);
+    registry_cases!(Fixture::nats().await);
+}
+
+mod nats_of_1_mb {
+    use super::Fixture;
+    on! { Fixture::nats_of_1_mb().await;
+        delivery: large_units_arrive_whole_among_small_ones, a_unit_above_the_limit_is_dropped_and_nothing_else;
+        interest: a_long_answer_arrives_whole;
+    }
+}
+
+mod memory_late {
+    use super::Fixture;
+    bus_cases!(Fixture::memory().await.late().await);
+}
+
+mod nats_late {
+    use super::Fixture;
+    bus_cases!(Fixture::nats().await.late().await);
+}
+
+mod memory_lossy {
+    use super::Fixture;
+    lossy_cases!(Fixture::memory().await.faulty(super::loss(1)));
+}
+
+mod nats_lossy {
+    use super::Fixture;
+    lossy_cases!(Fixture::nats().await.faulty(super::loss(2)));
+}
