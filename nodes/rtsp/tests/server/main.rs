@@ -1,0 +1,10 @@
+//! The server against raw sockets and against retina, with streams made up in the test.
+//! Real hubs and real players meet it in `tests/e2e` and `tests/interop`.
+
+mod client;
+mod hostile;
+mod life;
+mod methods;
+mod mock;
+mod readers;
+mod transports;
