@@ -1,1 +1,31 @@
-//! Placeholder.
+//! The ingest role: WHIP publishers (RFC 9725) become streams on the bus. HTTP handlers, one session actor per publisher,
+//! the way from RTP packets to published units; sockets and encryption are `weft-rtc`'s, readers the egress's.
+
+mod claim;
+mod config;
+mod counters;
+mod error;
+mod gop_cache;
+#[cfg(test)]
+mod gop_cache_tests;
+mod http;
+mod ingest;
+mod keyframe;
+mod live;
+mod messages;
+mod opening;
+mod owner;
+mod ownership;
+mod receive;
+mod session;
+mod sessions;
+mod steer;
+#[cfg(test)]
+mod testing;
+mod view;
+
+pub use config::{IceServer, Identity, IngestConfig, MAX_BODY_BYTES};
+pub use counters::Counters;
+pub use error::Error;
+pub use ingest::{Ingest, on_connect};
+pub use view::SessionView;

@@ -1,0 +1,85 @@
+//! Why a publisher's request is refused, with the status and words it gets to read.
+//! The table of statuses is MediaMTX's and RFC 9725's; finding out which applies is the handlers' work.
+
+use actix_web::http::StatusCode;
+use weft_wire::{CloseReason, NameError};
+
+/// A request of a publisher that was not done.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The path is no stream name.
+    #[error("invalid path name: {0}")]
+    InvalidName(#[from] NameError),
+    /// The body is of another type than this request takes.
+    #[error("invalid Content-Type: '{expected}' is needed")]
+    ContentType {
+        /// What it must be.
+        expected: &'static str,
+    },
+    /// The body is larger than [`crate::MAX_BODY_BYTES`].
+    #[error("body is larger than {} bytes", crate::MAX_BODY_BYTES)]
+    TooLarge,
+    /// The body did not come in time.
+    #[error("body did not arrive within 10 s")]
+    BodyTimeout,
+    /// The body broke off.
+    #[error("body could not be read: {0}")]
+    Body(String),
+    /// The offer or the fragment makes no sense, or agrees on nothing.
+    #[error("{0}")]
+    BadRequest(String),
+    /// The offer's media are not what a publisher may send here.
+    #[error("{0}")]
+    NotAcceptable(String),
+    /// Somebody publishes under this name and is not to be replaced.
+    #[error("someone is already publishing to path '{0}'")]
+    Conflict(String),
+    /// The node has as many publishers as it may.
+    #[error("this node is full: {0}")]
+    Full(&'static str),
+    /// Names cannot be claimed now.
+    #[error("{0}, try again")]
+    Unavailable(String),
+    /// The session part of the URL is none of ours.
+    #[error("invalid secret")]
+    InvalidSecret,
+    /// No such session.
+    #[error("session not found")]
+    NotFound,
+    /// The session was there and has ended.
+    #[error("session is closed: {}", .0.token())]
+    Closed(CloseReason),
+    /// The method does not belong to this URL.
+    #[error("method not allowed")]
+    Method,
+    /// A fault of ours.
+    #[error("internal error: {0}")]
+    Internal(String),
+}
+
+impl Error {
+    /// The HTTP status it is answered with.
+    #[must_use]
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::InvalidName(_)
+            | Self::ContentType { .. }
+            | Self::Body(_)
+            | Self::BadRequest(_)
+            | Self::InvalidSecret => StatusCode::BAD_REQUEST,
+            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
+            // An offer whose set of media lines this endpoint does not take (MediaMTX's choice of status).
+            Self::NotAcceptable(_) => StatusCode::NOT_ACCEPTABLE,
+            // One publisher per name.
+            Self::Conflict(_) => StatusCode::CONFLICT,
+            // RFC 9725 §4.5: overload, with Retry-After.
+            Self::Full(_) | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::NotFound => StatusCode::NOT_FOUND,
+            Self::Closed(_) => StatusCode::GONE,
+            Self::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+}

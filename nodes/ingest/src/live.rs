@@ -1,0 +1,177 @@
+//! What a session's threads share: its state, tracks, counters and kept units, each behind a lock held for moments.
+//! The media loop writes it, the bus and the API read it; nobody waits on it.
+
+use crate::Identity;
+use crate::counters::{Counters, SessionCounters};
+use crate::gop_cache::GopCache;
+use actix::{Message, Recipient};
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::time::Instant;
+use weft_wire::{
+    CaptureTime, CloseReason, Epoch, KeyframeRequest, Kick, SentTime, SessionId, StreamName, StreamState,
+    TrackInfo,
+};
+
+/// Locks; a holder that panicked leaves state that is whole, because every change here is one assignment or push.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What the bus asks of the session actor.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) enum Ask {
+    /// A hub's wish for key units.
+    Keyframe(KeyframeRequest),
+    /// Somebody joined and there is no group of pictures to begin with.
+    Joined,
+    /// End the session.
+    Kick(Kick),
+}
+
+/// What changes as the session lives.
+#[derive(Debug, Clone)]
+pub(crate) struct Status {
+    pub(crate) state: StreamState,
+    /// The claim it holds; the default before the first.
+    pub(crate) epoch: Epoch,
+    /// When it became live, µs UTC; 0 before.
+    pub(crate) since: i64,
+    pub(crate) tracks: Vec<TrackInfo>,
+    pub(crate) local: Option<SocketAddr>,
+    pub(crate) remote: Option<SocketAddr>,
+    /// Set once, by whoever knows first.
+    pub(crate) ended: Option<CloseReason>,
+}
+
+/// What the request that opened the session said about its client.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Client {
+    pub(crate) query: String,
+    pub(crate) user_agent: String,
+}
+
+/// One publisher's session as its threads share it.
+#[derive(Debug)]
+pub(crate) struct Live {
+    pub(crate) id: SessionId,
+    pub(crate) stream: StreamName,
+    pub(crate) client: Client,
+    pub(crate) identity: Identity,
+    pub(crate) created: Instant,
+    /// The same instant, µs UTC: the one place where the session reads the wall clock.
+    pub(crate) created_utc: CaptureTime,
+    pub(crate) counters: SessionCounters,
+    pub(crate) node: Arc<Counters>,
+    status: Mutex<Status>,
+    cache: Mutex<GopCache>,
+    /// When the last media packet came, in ms since `created`, moved on by pauses of the loop.
+    last_media_ms: AtomicU64,
+    actor: OnceLock<Recipient<Ask>>,
+}
+
+impl Live {
+    pub(crate) fn new(
+        id: SessionId,
+        stream: StreamName,
+        client: Client,
+        identity: Identity,
+        node: Arc<Counters>,
+    ) -> Self {
+        Self {
+            id,
+            stream,
+            client,
+            identity,
+            created: Instant::now(),
+            created_utc: utc_now(),
+            counters: SessionCounters::default(),
+            node,
+            status: Mutex::new(Status {
+                state: StreamState::Waiting,
+                epoch: Epoch::default(),
+                since: 0,
+                tracks: Vec::new(),
+                local: None,
+                remote: None,
+                ended: None,
+            }),
+            cache: Mutex::new(GopCache::default()),
+            last_media_ms: AtomicU64::new(0),
+            actor: OnceLock::new(),
+        }
+    }
+
+    pub(crate) fn status(&self) -> MutexGuard<'_, Status> {
+        lock(&self.status)
+    }
+
+    pub(crate) fn cache(&self) -> MutexGuard<'_, GopCache> {
+        lock(&self.cache)
+    }
+
+    /// Names the actor that answers for the session.
+    pub(crate) fn set_actor(&self, actor: Recipient<Ask>) {
+        // Set once, at the actor's start; a second one would be a second actor, which nobody makes.
+        let _ = self.actor.set(actor);
+    }
+
+    /// Tells the actor something; false when its mailbox was full or it is gone.
+    pub(crate) fn ask(&self, ask: Ask) -> bool {
+        let Some(actor) = self.actor.get() else {
+            return false;
+        };
+        // overflow: dropped and counted; hubs repeat their wishes, and a kick is answered by asking again.
+        let sent = actor.try_send(ask).is_ok();
+        if !sent {
+            crate::counters::add(&self.node.mailbox_full, 1);
+        }
+        sent
+    }
+
+    /// Takes note of a media packet.
+    pub(crate) fn media_arrived(&self, now: Instant) {
+        self.last_media_ms.store(self.ms(now), Ordering::Relaxed);
+    }
+
+    /// Counts a pause of the loop out of the media's age.
+    pub(crate) fn excuse(&self, now: Instant, pause: Duration) {
+        let pause = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
+        let last = self.last_media_ms.load(Ordering::Relaxed);
+        self.last_media_ms
+            .store(last.saturating_add(pause).min(self.ms(now)), Ordering::Relaxed);
+    }
+
+    /// Time since the last media packet, or since the session began if there was none.
+    pub(crate) fn media_age(&self, now: Instant) -> Duration {
+        Duration::from_millis(
+            self.ms(now)
+                .saturating_sub(self.last_media_ms.load(Ordering::Relaxed)),
+        )
+    }
+
+    /// Stamp of a unit handed to the bus now.
+    pub(crate) fn sent(&self, now: Instant) -> SentTime {
+        SentTime::from_elapsed(now.saturating_duration_since(self.identity.started))
+    }
+
+    /// UTC by this node's clock, steady while the session lives even if the clock steps.
+    pub(crate) fn utc(&self, now: Instant) -> CaptureTime {
+        let micros = now.saturating_duration_since(self.created).as_micros();
+        self.created_utc
+            .shifted(i64::try_from(micros).unwrap_or(i64::MAX))
+    }
+
+    fn ms(&self, now: Instant) -> u64 {
+        u64::try_from(now.saturating_duration_since(self.created).as_millis()).unwrap_or(u64::MAX)
+    }
+}
+
+/// This node's wall clock.
+pub(crate) fn utc_now() -> CaptureTime {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    CaptureTime(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}

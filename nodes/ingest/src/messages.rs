@@ -1,0 +1,107 @@
+//! The messages between the HTTP handlers, the `Sessions` actor and the `Session` actors.
+//! Each is small and rare; no media byte is in any of them.
+
+use crate::Error;
+use crate::live::{Client, Live};
+use crate::session::Session;
+use crate::steer::Peer;
+use actix::{Addr, Message};
+use std::net::IpAddr;
+use std::sync::Arc;
+use uuid::Uuid;
+use weft_rtc::PeerAddresses;
+use weft_wire::{CloseReason, Epoch, StreamName};
+
+/// To `Sessions`: an offer to publish.
+#[derive(Debug, Message)]
+#[rtype(result = "Result<Published, Error>")]
+pub(crate) struct Publish {
+    pub(crate) stream: StreamName,
+    pub(crate) offer: String,
+    pub(crate) client: Client,
+    /// Our address as the request reached it.
+    pub(crate) reached_at: Option<IpAddr>,
+}
+
+/// An accepted offer.
+#[derive(Debug)]
+pub(crate) struct Published {
+    pub(crate) answer: String,
+    pub(crate) secret: Uuid,
+    pub(crate) live: Arc<Live>,
+}
+
+/// To `Sessions`: whose secret is this?
+#[derive(Debug, Message)]
+#[rtype(result = "Found")]
+pub(crate) struct Find(pub(crate) Uuid);
+
+/// What a secret stands for.
+#[derive(Debug)]
+pub(crate) enum Found {
+    Open(Entry),
+    /// Closed less than a minute ago.
+    Closed(CloseReason),
+    Unknown,
+}
+
+/// A running session as `Sessions` knows it.
+#[derive(Debug, Clone)]
+pub(crate) struct Entry {
+    pub(crate) live: Arc<Live>,
+    pub(crate) actor: Addr<Session>,
+    pub(crate) peer: Arc<dyn Peer>,
+}
+
+/// To `Sessions`: all running sessions.
+#[derive(Debug, Message)]
+#[rtype(result = "Vec<Entry>")]
+pub(crate) struct List;
+
+/// To `Sessions`: take nobody new and close everybody.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct CloseAll(pub(crate) CloseReason);
+
+/// To `Sessions`, by a session: the name is mine since this claim.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Claimed {
+    pub(crate) secret: Uuid,
+    pub(crate) stream: StreamName,
+    pub(crate) epoch: Epoch,
+}
+
+/// To `Sessions`, by a session: I am closing. Its URL tells the reason from now on.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Closing {
+    pub(crate) secret: Uuid,
+    pub(crate) reason: CloseReason,
+}
+
+/// To `Sessions`, by a session: nothing of me is left.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Gone(pub(crate) Uuid);
+
+/// To a `Session`: end, for this reason. The stream has ended when the answer comes.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Close(pub(crate) CloseReason);
+
+/// To a `Session`, by the receiver on its thread.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) enum Event {
+    /// DTLS is up.
+    Connected(PeerAddresses),
+    /// The first unit that a reader can start with is there.
+    Claimable,
+    /// A key unit arrived.
+    Key,
+    /// Units are withheld until a key unit comes.
+    KeyNeeded,
+    /// The peer is closed.
+    Ended(CloseReason),
+}

@@ -1,0 +1,100 @@
+//! From an offer to a running session: the conflict check, the answer, and the parts put together on the peer's thread.
+//! Whether one more publisher may come at all was decided before.
+
+use crate::claim;
+use crate::config::Identity;
+use crate::counters::{Counters, add};
+use crate::error::Error;
+use crate::live::{Client, Live};
+use crate::messages::Entry;
+use crate::ownership::Fabric;
+use crate::receive::{Outlet, Receiver};
+use crate::session::{Parts, Session};
+use crate::sessions::Sessions;
+use crate::steer::{Answerer, Peer};
+use actix::{Actor, Addr};
+use std::cell::RefCell;
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+use uuid::Uuid;
+use weft_rtc::{MediaReceiver, NegotiatedTrack};
+use weft_wire::{MediaKind, SessionId, StreamName};
+
+/// What a session needs besides its peer.
+pub(crate) struct Opening {
+    pub(crate) stream: StreamName,
+    pub(crate) client: Client,
+    pub(crate) secret: Uuid,
+    pub(crate) identity: Identity,
+    pub(crate) fabric: Fabric,
+    pub(crate) counters: Arc<Counters>,
+    pub(crate) sessions: Addr<Sessions>,
+}
+
+/// Answers an offer; the session runs when this returns.
+pub(crate) async fn answer(
+    opening: Opening,
+    offer: String,
+    reached_at: Option<IpAddr>,
+    answerer: Arc<dyn Answerer>,
+) -> Result<(String, Entry), Error> {
+    let Fabric { config, bus, .. } = &opening.fabric;
+    if !config.override_publisher {
+        let well = claim::owner_is_well(&**bus, &opening.stream, false).await;
+        if well.map_err(|error| Error::Unavailable(error.to_string()))? {
+            return Err(Error::Conflict(opening.stream.to_string()));
+        }
+    }
+    let (opened, entry) = oneshot::channel();
+    let make = Box::new(move |tracks: &[NegotiatedTrack], peer: Arc<dyn Peer>| {
+        let (entry, receiver) = open(opening, tracks, peer);
+        // The one who asked waits for it, or has gone and the session ends for want of media.
+        let _ = opened.send(entry);
+        Ok(receiver)
+    });
+    let sdp = answerer.answer(offer, reached_at, make).await?;
+    let entry = entry
+        .await
+        .map_err(|_| Error::Internal("the answered peer has no session".to_owned()))?;
+    Ok((sdp, entry))
+}
+
+/// Puts a session together; runs on the peer's thread, where session actor and receiver live.
+fn open(
+    opening: Opening,
+    tracks: &[NegotiatedTrack],
+    peer: Arc<dyn Peer>,
+) -> (Entry, Box<dyn MediaReceiver>) {
+    let id = SessionId(*Uuid::new_v4().as_bytes());
+    let live = Arc::new(Live::new(
+        id,
+        opening.stream,
+        opening.client,
+        opening.identity,
+        opening.counters,
+    ));
+    let outlet = Rc::new(RefCell::new(Outlet::new(Arc::clone(&live))));
+    let video = tracks.iter().find(|t| t.codec.kind() == MediaKind::Video);
+    let actor = Session::new(Parts {
+        live: Arc::clone(&live),
+        secret: opening.secret,
+        fabric: opening.fabric,
+        peer: Arc::clone(&peer),
+        video: video.is_some(),
+        pli: video.filter(|t| t.pli).map(|t| t.index),
+        outlet: Rc::clone(&outlet),
+        sessions: opening.sessions,
+    })
+    .start();
+    let (mailbox, node) = (actor.clone(), Arc::clone(&live.node));
+    let tell = move |event| {
+        // overflow: counted, and the receiver says it again with the next unit; an end is also in the shared status.
+        let told = mailbox.try_send(event).is_ok();
+        add(&node.mailbox_full, u64::from(!told));
+        told
+    };
+    let receiver = Receiver::new(Arc::clone(&live), tracks, outlet, Box::new(tell));
+    (Entry { live, actor, peer }, Box::new(receiver))
+}

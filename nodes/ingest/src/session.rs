@@ -1,0 +1,377 @@
+//! The session actor, one per publisher, on its peer's thread. Owns the claim, the time limits, the key frame requests
+//! and the end; receives `Event` from the receiver, `Ask` from the bus, `Close`. No media byte passes here.
+
+use crate::claim::Won;
+use crate::config::{FIRST_KEY_TIMEOUT, FIRST_MEDIA_TIMEOUT, LOST_AFTER, STALLED_AFTER, TICK};
+use crate::counters::{add, get};
+use crate::keyframe::Keyframes;
+use crate::live::{Ask, Live};
+use crate::messages::{Claimed, Close, Closing, Event, Gone};
+use crate::ownership::{self, Claiming, Fabric};
+use crate::receive::Outlet;
+use crate::sessions::Sessions;
+use crate::steer::Peer;
+use actix::{
+    Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, SpawnHandle, WrapFuture,
+};
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+use uuid::Uuid;
+use weft_wire::{CloseReason, Epoch, KeyframeRequest, StreamState};
+
+/// Mailbox: a handful of events a second arrive; a full one means that the thread stands still.
+const MAILBOX: usize = 64;
+/// A tick this late was held up with the whole thread: it judges nothing, since packets wait unread.
+const LATE_TICK: Duration = Duration::from_millis(500);
+/// A stalled stream whose media is back is live after this even if no key unit came: its video may be off.
+const BACK_WITHOUT_KEY: Duration = Duration::from_secs(2);
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// The name is reserved; there is no unit to start with yet.
+    Reserved,
+    /// The claim is on its way; units are held.
+    Claiming,
+    /// The name is ours.
+    Owner(Epoch),
+    /// Ended; the record is being removed.
+    Closing,
+}
+
+/// What a session is made of.
+pub(crate) struct Parts {
+    pub(crate) live: Arc<Live>,
+    pub(crate) secret: Uuid,
+    pub(crate) fabric: Fabric,
+    pub(crate) peer: Arc<dyn Peer>,
+    /// Video was agreed on.
+    pub(crate) video: bool,
+    /// The video track whose publisher obeys key frame requests.
+    pub(crate) pli: Option<usize>,
+    pub(crate) outlet: Rc<RefCell<Outlet>>,
+    pub(crate) sessions: Addr<Sessions>,
+}
+
+/// One publisher's session.
+pub(crate) struct Session {
+    parts: Parts,
+    phase: Phase,
+    keyframes: Keyframes,
+    keyframe_timer: Option<SpawnHandle>,
+    ticked: Instant,
+    /// Time in which media came but no unit to start with.
+    keyless: Duration,
+    /// Time for which media has flown again since the stream stalled.
+    back: Duration,
+}
+
+impl Session {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self {
+            parts,
+            phase: Phase::Reserved,
+            keyframes: Keyframes::default(),
+            keyframe_timer: None,
+            ticked: Instant::now(),
+            keyless: Duration::ZERO,
+            back: Duration::ZERO,
+        }
+    }
+
+    fn tick(&mut self, ctx: &mut Context<Self>) {
+        let now = Instant::now();
+        let late = now.saturating_duration_since(self.ticked) > TICK + LATE_TICK;
+        self.ticked = now;
+        let ended = self.parts.live.status().ended;
+        if let Some(reason) = ended {
+            self.finish(reason, ctx);
+        } else if !late {
+            self.judge(now, ctx);
+        }
+    }
+
+    /// The time limits. Pauses of the loop are counted out of the media's age by the receiver.
+    fn judge(&mut self, now: Instant, ctx: &mut Context<Self>) {
+        let live = Arc::clone(&self.parts.live);
+        let silent = live.media_age(now);
+        if get(&live.counters.packets) == 0 {
+            if silent >= FIRST_MEDIA_TIMEOUT {
+                self.finish(CloseReason::NoMedia, ctx);
+            }
+            return;
+        }
+        if silent >= LOST_AFTER {
+            return self.finish(CloseReason::PeerLost, ctx);
+        }
+        let state = live.status().state;
+        match (self.phase, state) {
+            (Phase::Reserved, _) => {
+                self.keyless += TICK;
+                if self.keyless >= FIRST_KEY_TIMEOUT {
+                    self.finish(CloseReason::NoMedia, ctx);
+                }
+            }
+            (Phase::Owner(_), StreamState::Live) if silent >= STALLED_AFTER => {
+                live.status().state = StreamState::Stalled;
+                self.back = Duration::ZERO;
+                add(&live.node.stalls, 1);
+                tracing::info!(stream = %live.stream, session = %live.id, "stream stalled");
+            }
+            (Phase::Owner(_), StreamState::Stalled) if silent < Duration::from_secs(1) => {
+                self.back += TICK;
+                if self.back >= BACK_WITHOUT_KEY {
+                    self.resume();
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn resume(&mut self) {
+        let live = &self.parts.live;
+        let mut status = live.status();
+        if status.state == StreamState::Stalled {
+            status.state = StreamState::Live;
+            tracing::info!(stream = %live.stream, session = %live.id, "stream resumed");
+        }
+    }
+
+    fn claim(&mut self, ctx: &mut Context<Self>) {
+        if self.phase != Phase::Reserved {
+            return;
+        }
+        self.phase = Phase::Claiming;
+        let claiming = ownership::take(self.parts.fabric.clone(), Arc::clone(&self.parts.live));
+        ctx.spawn(claiming.into_actor(self).map(Self::claimed));
+    }
+
+    fn claimed(claiming: Claiming, session: &mut Self, ctx: &mut Context<Self>) {
+        match (claiming, session.phase) {
+            (Claiming::Won(won, _) | Claiming::Useless(won), Phase::Closing) => {
+                session.leave(Some(won.epoch), ctx);
+            }
+            (_, Phase::Closing) => session.leave(None, ctx),
+            (Claiming::Won(won, publication), _) => session.own(won, publication, ctx),
+            (Claiming::Useless(won), _) => {
+                session.phase = Phase::Owner(won.epoch);
+                session.finish(CloseReason::Internal, ctx);
+            }
+            (Claiming::Taken, _) => {
+                session.phase = Phase::Reserved;
+                session.finish(CloseReason::TakenOver, ctx);
+            }
+        }
+    }
+
+    fn own(&mut self, won: Won, publication: weft_bus::Publication, ctx: &mut Context<Self>) {
+        let Parts { live, outlet, .. } = &self.parts;
+        self.phase = Phase::Owner(won.epoch);
+        add(&live.node.sessions_live, 1);
+        tracing::info!(
+            stream = %live.stream, session = %live.id, epoch = %won.epoch, tracks = live.status().tracks.len(),
+            "stream is live"
+        );
+        let joinable = outlet.borrow_mut().open(publication, won.epoch, self.parts.video);
+        self.tell(
+            Claimed {
+                secret: self.parts.secret,
+                stream: live.stream.clone(),
+                epoch: won.epoch,
+            },
+            ctx,
+        );
+        if let Some(node) = won.over.filter(|node| *node != live.identity.name) {
+            let kicks = ownership::tell_loser(self.parts.fabric.clone(), Arc::clone(live), node);
+            ctx.spawn(kicks.into_actor(self));
+        }
+        if !joinable {
+            self.need_key(ctx);
+        }
+    }
+
+    fn need_key(&mut self, ctx: &mut Context<Self>) {
+        self.keyframes.need(Instant::now());
+        self.request_keys(ctx);
+    }
+
+    fn wish(&mut self, wish: KeyframeRequest, ctx: &mut Context<Self>) {
+        let now = Instant::now();
+        let interval = Duration::from_millis(u64::from(wish.interval_ms));
+        self.keyframes.wish(wish.node, interval, now);
+        if wish.now {
+            self.keyframes.need(now);
+        }
+        self.request_keys(ctx);
+    }
+
+    fn request_keys(&mut self, ctx: &mut Context<Self>) {
+        if let Some(timer) = self.keyframe_timer.take() {
+            ctx.cancel_future(timer);
+        }
+        let (Some(track), false) = (self.parts.pli, self.phase == Phase::Closing) else {
+            return;
+        };
+        let now = Instant::now();
+        let due = self.keyframes.poll(now);
+        if due.request {
+            add(&self.parts.live.counters.keyframe_requests, 1);
+            add(&self.parts.live.node.keyframe_requests, 1);
+            self.parts.peer.keyframe(track);
+        }
+        self.keyframe_timer = due.again.map(|at| {
+            ctx.run_later(at.saturating_duration_since(now), |session, ctx| {
+                session.keyframe_timer = None;
+                session.request_keys(ctx);
+            })
+        });
+    }
+
+    /// Ends the session: media at once, then the record, then the actor.
+    fn finish(&mut self, reason: CloseReason, ctx: &mut Context<Self>) {
+        let was = std::mem::replace(&mut self.phase, Phase::Closing);
+        if was == Phase::Closing {
+            return;
+        }
+        self.shut(reason);
+        self.tell(
+            Closing {
+                secret: self.parts.secret,
+                reason,
+            },
+            ctx,
+        );
+        match was {
+            Phase::Owner(epoch) => self.leave(Some(epoch), ctx),
+            Phase::Reserved => self.leave(None, ctx),
+            // The claim under way may still be won; its end is waited for, so that no record is left behind.
+            Phase::Claiming | Phase::Closing => {}
+        }
+    }
+
+    /// What must be over at once, whatever else fails.
+    fn shut(&self, reason: CloseReason) {
+        let Parts {
+            live, outlet, peer, ..
+        } = &self.parts;
+        live.status().ended.get_or_insert(reason);
+        outlet.borrow_mut().end(reason);
+        peer.close(reason);
+        live.node.closed(reason);
+        tracing::info!(
+            stream = %live.stream, session = %live.id, reason = reason.token(),
+            packets = get(&live.counters.packets), lost = get(&live.counters.packets_lost),
+            units = get(&live.counters.units), "publisher's session closed"
+        );
+    }
+
+    fn leave(&mut self, record: Option<Epoch>, ctx: &mut Context<Self>) {
+        let left = ownership::leave(self.parts.fabric.clone(), Arc::clone(&self.parts.live), record);
+        let (sessions, secret) = (self.parts.sessions.clone(), self.parts.secret);
+        let gone = async move {
+            left.await;
+            // Fails only when `Sessions` is gone, and then nobody needs to know.
+            let _ = sessions.send(Gone(secret)).await;
+        };
+        ctx.spawn(gone.into_actor(self).map(|(), _, ctx| ctx.stop()));
+    }
+
+    /// Tells `Sessions`, waiting for room in its mailbox beside everything else.
+    fn tell<M>(&self, message: M, ctx: &mut Context<Self>)
+    where
+        M: actix::Message<Result = ()> + Send + 'static,
+        Sessions: Handler<M>,
+    {
+        let sent = self.parts.sessions.send(message);
+        ctx.spawn(sent.into_actor(self).map(|_, _, _| ()));
+    }
+}
+
+impl Actor for Session {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX);
+        self.parts.live.set_actor(ctx.address().recipient());
+        self.ticked = Instant::now();
+        ctx.run_interval(TICK, Self::tick);
+    }
+
+    /// The only clean-up that also runs after a panic.
+    fn stopped(&mut self, _: &mut Self::Context) {
+        let was = std::mem::replace(&mut self.phase, Phase::Closing);
+        if was == Phase::Closing {
+            return;
+        }
+        let reason = CloseReason::Internal;
+        self.shut(reason);
+        let record = match was {
+            Phase::Owner(epoch) => Some(epoch),
+            _ => None,
+        };
+        let left = ownership::leave(self.parts.fabric.clone(), Arc::clone(&self.parts.live), record);
+        let (sessions, secret) = (self.parts.sessions.clone(), self.parts.secret);
+        actix_rt::spawn(async move {
+            let _ = sessions.send(Closing { secret, reason }).await;
+            left.await;
+            let _ = sessions.send(Gone(secret)).await;
+        });
+    }
+}
+
+impl Handler<Event> for Session {
+    type Result = ();
+
+    fn handle(&mut self, event: Event, ctx: &mut Self::Context) {
+        let live = &self.parts.live;
+        match event {
+            Event::Connected(addresses) => {
+                tracing::info!(
+                    stream = %live.stream, session = %live.id, remote = %addresses.remote, "publisher connected"
+                );
+            }
+            Event::Claimable => self.claim(ctx),
+            Event::Key => {
+                self.keyframes.key_arrived(Instant::now());
+                self.resume();
+                self.request_keys(ctx);
+            }
+            Event::KeyNeeded => self.need_key(ctx),
+            Event::Ended(reason) => self.finish(reason, ctx),
+        }
+    }
+}
+
+impl Handler<Ask> for Session {
+    type Result = ();
+
+    fn handle(&mut self, ask: Ask, ctx: &mut Self::Context) {
+        match (ask, self.phase) {
+            (_, Phase::Closing) => {}
+            (Ask::Keyframe(wish), _) => self.wish(wish, ctx),
+            (Ask::Joined, _) => self.need_key(ctx),
+            // Said by whoever won a claim, perhaps an older one than ours: the registry knows.
+            (Ask::Kick(kick), Phase::Owner(epoch)) if kick.reason == CloseReason::TakenOver => {
+                let lost =
+                    ownership::is_lost(self.parts.fabric.clone(), self.parts.live.stream.clone(), epoch);
+                ctx.spawn(lost.into_actor(self).map(|lost, session, ctx| {
+                    if lost {
+                        session.finish(CloseReason::TakenOver, ctx);
+                    }
+                }));
+            }
+            (Ask::Kick(kick), _) if kick.reason == CloseReason::TakenOver => {}
+            (Ask::Kick(kick), _) => self.finish(kick.reason, ctx),
+        }
+    }
+}
+
+impl Handler<Close> for Session {
+    type Result = ();
+
+    fn handle(&mut self, close: Close, ctx: &mut Self::Context) {
+        self.finish(close.0, ctx);
+    }
+}

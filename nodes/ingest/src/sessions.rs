@@ -1,0 +1,252 @@
+//! The actor that knows every publisher of this node, on an arbiter of its own. Owns: reservations, secrets, the reasons
+//! of recent closes; what a session does with its media is the session's own business.
+
+use crate::config::{CLOSED_MEMORY, CLOSED_MEMORY_MAX, Identity};
+use crate::counters::{Counters, add};
+use crate::error::Error;
+use crate::messages::{
+    Claimed, Close, CloseAll, Closing, Entry, Find, Found, Gone, List, Publish, Published,
+};
+use crate::opening::{Opening, answer};
+use crate::ownership::Fabric;
+use crate::steer::Answerer;
+use actix::fut::wrap_future;
+use actix::{
+    Actor, ActorFutureExt, AsyncContext, Context, Handler, MessageResult, ResponseActFuture, WrapFuture,
+};
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::watch;
+use tokio::time::Instant;
+use uuid::Uuid;
+use weft_bus::BusState;
+use weft_wire::{CloseReason, Epoch, StreamState};
+
+/// Mailbox; senders wait for room.
+const MAILBOX: usize = 256;
+/// How often what is over is swept out.
+const SWEEP: Duration = Duration::from_secs(1);
+
+/// All publishers of this node.
+pub(crate) struct Sessions {
+    fabric: Fabric,
+    identity: Identity,
+    answerer: Arc<dyn Answerer>,
+    counters: Arc<Counters>,
+    open: HashMap<Uuid, Entry>,
+    /// Offers being answered.
+    pending: usize,
+    closed: HashMap<Uuid, CloseReason>,
+    /// Secrets in `closed` in order of their close.
+    closed_order: VecDeque<(Instant, Uuid)>,
+    shutting: Option<CloseReason>,
+    /// Sessions and offers not yet over.
+    count: watch::Sender<usize>,
+}
+
+impl Sessions {
+    pub(crate) fn new(
+        fabric: Fabric,
+        identity: Identity,
+        answerer: Arc<dyn Answerer>,
+        counters: Arc<Counters>,
+        count: watch::Sender<usize>,
+    ) -> Self {
+        Self {
+            fabric,
+            identity,
+            answerer,
+            counters,
+            open: HashMap::new(),
+            pending: 0,
+            closed: HashMap::new(),
+            closed_order: VecDeque::new(),
+            shutting: None,
+            count,
+        }
+    }
+
+    /// Whether one more publisher may come.
+    fn admit(&self) -> Result<(), Error> {
+        if self.shutting.is_some() {
+            return Err(Error::Unavailable("this node is shutting down".to_owned()));
+        }
+        let config = &self.fabric.config;
+        let all = self.open.len() + self.pending;
+        if config.max_publishers > 0 && all >= config.max_publishers {
+            return Err(Error::Full("it has as many publishers as it may"));
+        }
+        // Counted only when it could matter: it looks into every session.
+        if all >= config.max_waiting {
+            let waits = |e: &&Entry| e.live.status().state == StreamState::Waiting;
+            if self.open.values().filter(waits).count() + self.pending >= config.max_waiting {
+                return Err(Error::Full("too many publishers have sent no media yet"));
+            }
+        }
+        match *self.fabric.bus.state().borrow() {
+            BusState::Away => Err(Error::Unavailable("the bus is away".to_owned())),
+            BusState::Connected(_) => Ok(()),
+        }
+    }
+
+    fn remember(&mut self, secret: Uuid, reason: CloseReason) {
+        if self.closed.insert(secret, reason).is_none() {
+            self.closed_order.push_back((Instant::now(), secret));
+        }
+        // overflow: the oldest is forgotten; its URL then answers 404.
+        while self.closed_order.len() > CLOSED_MEMORY_MAX {
+            self.forget_oldest();
+        }
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some((_, secret)) = self.closed_order.pop_front() {
+            self.closed.remove(&secret);
+        }
+    }
+
+    fn sweep(&mut self) {
+        let now = Instant::now();
+        while (self.closed_order.front()).is_some_and(|(at, _)| now.duration_since(*at) >= CLOSED_MEMORY) {
+            self.forget_oldest();
+        }
+        // An actor that ended before it was entered here, or with its thread.
+        self.open.retain(|_, entry| entry.actor.connected());
+        self.recount();
+    }
+
+    /// Enters an answered publisher, unless the node began to shut down meanwhile.
+    fn enter(&mut self, secret: Uuid, answer: String, entry: Entry, ctx: &mut Context<Self>) -> Published {
+        add(&self.counters.sessions_opened, 1);
+        if let Some(reason) = self.shutting {
+            Self::close(&entry, reason, ctx);
+        }
+        let live = Arc::clone(&entry.live);
+        if entry.actor.connected() {
+            self.open.insert(secret, entry);
+        }
+        Published { answer, secret, live }
+    }
+
+    fn recount(&self) {
+        self.count.send_replace(self.open.len() + self.pending);
+    }
+
+    /// Closes without waiting for it.
+    fn close(entry: &Entry, reason: CloseReason, ctx: &mut Context<Self>) {
+        let sent = entry.actor.send(Close(reason));
+        // Fails only when the session is over.
+        ctx.spawn(wrap_future(sent).map(|_, _, _| ()));
+    }
+}
+
+impl Actor for Sessions {
+    type Context = Context<Self>;
+
+    fn started(&mut self, ctx: &mut Self::Context) {
+        ctx.set_mailbox_capacity(MAILBOX);
+        ctx.run_interval(SWEEP, |sessions, _| sessions.sweep());
+    }
+}
+
+impl Handler<Publish> for Sessions {
+    // Offers are answered side by side: `self` is touched only before and after.
+    type Result = ResponseActFuture<Self, Result<Published, Error>>;
+
+    fn handle(&mut self, publish: Publish, ctx: &mut Self::Context) -> Self::Result {
+        if let Err(refused) = self.admit() {
+            return Box::pin(async { Err(refused) }.into_actor(self));
+        }
+        self.pending += 1;
+        self.recount();
+        let secret = Uuid::new_v4();
+        let opening = Opening {
+            stream: publish.stream,
+            client: publish.client,
+            secret,
+            identity: self.identity.clone(),
+            fabric: self.fabric.clone(),
+            counters: Arc::clone(&self.counters),
+            sessions: ctx.address(),
+        };
+        let answered = answer(
+            opening,
+            publish.offer,
+            publish.reached_at,
+            Arc::clone(&self.answerer),
+        );
+        // A task of its own: a panic in it must not end this actor.
+        let task = actix_rt::spawn(answered);
+        Box::pin(task.into_actor(self).map(move |answered, sessions, ctx| {
+            sessions.pending -= 1;
+            let entered = match answered {
+                Ok(Ok((answer, entry))) => Ok(sessions.enter(secret, answer, entry, ctx)),
+                Ok(Err(error)) => Err(error),
+                Err(panicked) => Err(Error::Internal(panicked.to_string())),
+            };
+            sessions.recount();
+            entered
+        }))
+    }
+}
+
+impl Handler<Find> for Sessions {
+    type Result = MessageResult<Find>;
+
+    fn handle(&mut self, find: Find, _: &mut Self::Context) -> Self::Result {
+        let closed = self.closed.get(&find.0).copied().map(Found::Closed);
+        let open = || self.open.get(&find.0).cloned().map(Found::Open);
+        MessageResult(closed.or_else(open).unwrap_or(Found::Unknown))
+    }
+}
+
+impl Handler<List> for Sessions {
+    type Result = Vec<Entry>;
+
+    fn handle(&mut self, _: List, _: &mut Self::Context) -> Self::Result {
+        self.open.values().cloned().collect()
+    }
+}
+
+impl Handler<Claimed> for Sessions {
+    type Result = ();
+
+    fn handle(&mut self, claimed: Claimed, ctx: &mut Self::Context) {
+        for (secret, entry) in &self.open {
+            let epoch = entry.live.status().epoch;
+            let loses = entry.live.stream == claimed.stream && epoch != Epoch::default();
+            if loses && *secret != claimed.secret && epoch < claimed.epoch {
+                Self::close(entry, CloseReason::TakenOver, ctx);
+            }
+        }
+    }
+}
+
+impl Handler<Closing> for Sessions {
+    type Result = ();
+
+    fn handle(&mut self, closing: Closing, _: &mut Self::Context) {
+        self.remember(closing.secret, closing.reason);
+    }
+}
+
+impl Handler<Gone> for Sessions {
+    type Result = ();
+
+    fn handle(&mut self, gone: Gone, _: &mut Self::Context) {
+        self.open.remove(&gone.0);
+        self.recount();
+    }
+}
+
+impl Handler<CloseAll> for Sessions {
+    type Result = ();
+
+    fn handle(&mut self, all: CloseAll, ctx: &mut Self::Context) {
+        self.shutting = Some(all.0);
+        for entry in self.open.values() {
+            Self::close(entry, all.0, ctx);
+        }
+    }
+}
