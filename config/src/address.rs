@@ -3,29 +3,29 @@
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::str::FromStr;
 
 /// Where to listen. Port 0 lets the system choose.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ListenAddress {
-    /// `None`: every IPv4 address of the host.
+    /// `None`: every address of the host, IPv6 and IPv4.
     pub ip: Option<IpAddr>,
     /// TCP or UDP port.
     pub port: u16,
 }
 
 impl ListenAddress {
-    /// Every IPv4 address of the host.
+    /// Every address of the host.
     #[must_use]
     pub const fn port(port: u16) -> Self {
         Self { ip: None, port }
     }
 
-    /// What to bind.
+    /// What to bind; `[::]`, to be bound for both families, where every address is meant.
     #[must_use]
     pub fn to_socket_addr(self) -> SocketAddr {
-        SocketAddr::new(self.ip.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED)), self.port)
+        SocketAddr::new(self.ip.unwrap_or(IpAddr::V6(Ipv6Addr::UNSPECIFIED)), self.port)
     }
 
     /// True when the two cannot be bound at once on one protocol. Port 0 never clashes.

@@ -96,9 +96,10 @@ pub struct Fabric {
 }
 
 /// The message bus.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct Nats {
-    /// `servers`: one cluster, any number of its members. Empty in standalone.
+    /// `servers`: one cluster, any number of its members; a user and password in a URL go to the two fields below.
+    /// Empty in standalone.
     pub servers: Vec<String>,
     /// `user`; empty: none.
     pub user: String,
@@ -108,8 +109,12 @@ pub struct Nats {
     pub token: Secret,
     /// `credentialsFile`: a `.creds` file.
     pub credentials_file: Option<PathBuf>,
+    /// `nkeyFile`: a file with the seed of an nkey.
+    pub nkey_file: Option<PathBuf>,
     /// `caFile`: PEM file with the authority of the servers' certificates.
     pub ca_file: Option<PathBuf>,
+    /// `replicas`: copies of the registry, where this node makes it.
+    pub replicas: usize,
 }
 
 /// Upper bounds; what is above is refused with a reason.
@@ -157,6 +162,12 @@ impl Config {
             origin: origin.to_owned(),
             problems,
         })
+    }
+
+    /// Replaces `fabric.nats.servers` by a comma-separated list of URLs.
+    pub fn set_nats_servers(&mut self, list: &str) {
+        let servers = list.split(',').map(|s| s.trim().to_owned()).collect();
+        validate::take_servers(&mut self.fabric.nats, servers);
     }
 
     /// Checks again after values were replaced, for instance by the command line.

@@ -89,7 +89,7 @@ impl Default for FabricFile {
 }
 
 /// `fabric.nats`.
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub(crate) struct NatsFile {
     pub(crate) servers: Vec<String>,
@@ -97,7 +97,24 @@ pub(crate) struct NatsFile {
     pub(crate) password: Secret,
     pub(crate) token: Secret,
     pub(crate) credentials_file: String,
+    pub(crate) nkey_file: String,
     pub(crate) ca_file: String,
+    pub(crate) replicas: usize,
+}
+
+impl Default for NatsFile {
+    fn default() -> Self {
+        Self {
+            servers: Vec::new(),
+            user: String::new(),
+            password: Secret::default(),
+            token: Secret::default(),
+            credentials_file: String::new(),
+            nkey_file: String::new(),
+            ca_file: String::new(),
+            replicas: 1,
+        }
+    }
 }
 
 /// `fabric.limits`.
@@ -183,7 +200,9 @@ impl From<&Config> for File {
                     password: n.password.clone(),
                     token: n.token.clone(),
                     credentials_file: path(&n.credentials_file),
+                    nkey_file: path(&n.nkey_file),
                     ca_file: path(&n.ca_file),
+                    replicas: n.replicas,
                 },
                 publisher_grace: Span(f.publisher_grace),
                 reader_linger: Span(f.reader_linger),

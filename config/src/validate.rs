@@ -3,7 +3,7 @@
 
 use crate::config::{Config, Fabric, Limits, Nats};
 use crate::file::{FabricFile, File, NatsFile};
-use crate::{ListenAddress, Problem};
+use crate::{ListenAddress, Problem, Secret};
 use std::path::PathBuf;
 use std::time::Duration;
 use weft_wire::NodeName;
@@ -77,14 +77,37 @@ fn fabric(file: FabricFile, problems: &mut Vec<Problem>) -> Fabric {
 }
 
 fn nats(file: NatsFile) -> Nats {
-    Nats {
-        servers: file.servers,
+    let mut nats = Nats {
+        servers: Vec::new(),
         user: file.user,
         password: file.password,
         token: file.token,
         credentials_file: optional(file.credentials_file),
+        nkey_file: optional(file.nkey_file),
         ca_file: optional(file.ca_file),
-    }
+        replicas: file.replicas,
+    };
+    take_servers(&mut nats, file.servers);
+    nats
+}
+
+/// Takes the servers over; `nats://user:password@host` gives its user and password, so that no URL holds a secret.
+pub(crate) fn take_servers(nats: &mut Nats, servers: Vec<String>) {
+    nats.servers = servers
+        .into_iter()
+        .map(|server| {
+            let Some((scheme, rest)) = server.split_once("://") else {
+                return server;
+            };
+            let Some((login, host)) = rest.rsplit_once('@') else {
+                return server;
+            };
+            let (user, password) = login.split_once(':').unwrap_or((login, ""));
+            nats.user = user.to_owned();
+            nats.password = Secret::new(password);
+            format!("{scheme}://{host}")
+        })
+        .collect();
 }
 
 /// Checks what values must be together and within which bounds.
@@ -198,11 +221,18 @@ fn bus(nats: &Nats, problems: &mut Vec<Problem>) {
         !nats.user.is_empty() || !nats.password.is_empty(),
         !nats.token.is_empty(),
         nats.credentials_file.is_some(),
+        nats.nkey_file.is_some(),
     ];
     if ways.iter().filter(|given| **given).count() > 1 {
         problems.push(Problem::of(
             "fabric.nats",
-            "more than one of user/password, token and credentialsFile is given; keep one",
+            "more than one of user/password, token, credentialsFile and nkeyFile is given; keep one",
+        ));
+    }
+    if ![1, 3, 5].contains(&nats.replicas) {
+        problems.push(Problem::of(
+            "fabric.nats.replicas",
+            format!("{} copies; a NATS cluster keeps 1, 3 or 5", nats.replicas),
         ));
     }
     if nats.user.is_empty() && !nats.password.is_empty() {

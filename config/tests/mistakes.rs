@@ -102,6 +102,13 @@ fn secrets_are_never_shown() {
     assert!(!config.to_yaml().contains("hidden"));
     assert!(!format!("{config:?}").contains("hidden"));
     assert!(config.to_yaml().contains("<redacted>"));
+    let url = Config::parse("fabric: {nats: {servers: ['nats://u:hidden@a:4222']}}\n", "x").unwrap();
+    assert_eq!(url.fabric.nats.servers, ["nats://a:4222"]);
+    assert_eq!(
+        (&*url.fabric.nats.user, url.fabric.nats.password.expose()),
+        ("u", "hidden")
+    );
+    assert!(!format!("{url:?}{}", url.to_yaml()).contains("hidden"));
 }
 
 #[test]
