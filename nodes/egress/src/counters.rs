@@ -86,7 +86,14 @@ mod tests {
         total.each(&mut |name, help, value| {
             assert!(names.insert(name), "{name} twice");
             assert!(help.starts_with(char::is_uppercase), "{name}: {help:?}");
-            assert_eq!(value, if name == "weft_egress_units_lost_total" { 6 } else { 0 });
+            assert_eq!(
+                value,
+                if name == "weft_egress_units_lost_total" {
+                    6
+                } else {
+                    0
+                }
+            );
         });
     }
 }

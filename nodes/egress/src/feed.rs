@@ -52,7 +52,9 @@ impl Hub {
                 .track(info.id, info.clock_rate, info.codec.kind(), rand::random());
             match self.tracks.iter_mut().find(|t| t.id() == info.id) {
                 Some(track) => track.describe(info.clone()),
-                None => self.tracks.push(TrackOut::new(info.clone(), self.egress.config.mtu)),
+                None => self
+                    .tracks
+                    .push(TrackOut::new(info.clone(), self.egress.config.mtu)),
             }
         }
         self.described = tracks;
@@ -79,7 +81,9 @@ impl Hub {
             return;
         }
         let changed = key && track.learn(unit);
-        let Some(placed) = self.timeline.place(now, unit) else { return };
+        let Some(placed) = self.timeline.place(now, unit) else {
+            return;
+        };
         let block = Arc::new(track.packetise(unit, placed.rtp_time));
         if changed {
             self.publish_tracks();

@@ -137,7 +137,8 @@ impl Shared {
 
     pub(crate) fn view(&self) -> HubView {
         let mut counters = Vec::new();
-        self.counters.each(&mut |name, _, value| counters.push((name, value)));
+        self.counters
+            .each(&mut |name, _, value| counters.push((name, value)));
         let face = self.face();
         HubView {
             stream: self.stream.clone(),

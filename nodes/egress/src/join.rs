@@ -85,8 +85,16 @@ impl Hub {
         };
         let Waiting { spec, reply, .. } = waiting;
         // Without pictures there is nothing to begin with in the past.
-        let burst = if self.wants_video(&spec.tracks) { self.gop.units() } else { &[] };
-        let starts = spec.tracks.iter().filter_map(|id| self.start(now, *id, burst)).collect();
+        let burst = if self.wants_video(&spec.tracks) {
+            self.gop.units()
+        } else {
+            &[]
+        };
+        let starts = spec
+            .tracks
+            .iter()
+            .filter_map(|id| self.start(now, *id, burst))
+            .collect();
         let queue = Queue::new(spec, Arc::clone(&self.shared.counters), now, burst);
         let queue = Arc::new(queue);
         self.readers.push(Arc::clone(&queue));
@@ -121,7 +129,9 @@ impl Hub {
 
     fn wants_video(&self, ids: &[TrackId]) -> bool {
         let wanted = |t: &TrackOut| ids.contains(&t.id()) && self.present.contains(&t.id());
-        self.tracks.iter().any(|t| t.kind() == MediaKind::Video && wanted(t))
+        self.tracks
+            .iter()
+            .any(|t| t.kind() == MediaKind::Video && wanted(t))
     }
 
     /// True when a reader that joins now would begin far behind, or with nothing.

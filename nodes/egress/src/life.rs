@@ -90,7 +90,9 @@ impl Life {
     /// When [`Self::state`] changes next if nothing is heard.
     pub(crate) fn deadline(&self, now: Instant) -> Option<Instant> {
         let stalled = self.media + STALLED;
-        self.end().map(|(end, _)| end).or((now < stalled).then_some(stalled))
+        self.end()
+            .map(|(end, _)| end)
+            .or((now < stalled).then_some(stalled))
     }
 
     fn end(&self) -> Option<(Instant, CloseReason)> {

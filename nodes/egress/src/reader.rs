@@ -67,14 +67,13 @@ enum Flow {
 
 impl Queue {
     /// A queue that begins with `burst`; without one, its video begins at the next key unit.
-    pub(crate) fn new(
-        spec: ReaderSpec,
-        counters: Arc<Counters>,
-        now: Instant,
-        burst: &[Cached],
-    ) -> Self {
+    pub(crate) fn new(spec: ReaderSpec, counters: Arc<Counters>, now: Instant, burst: &[Cached]) -> Self {
         let mut state = State {
-            flow: if burst.is_empty() { Flow::AwaitingKey } else { Flow::Playing },
+            flow: if burst.is_empty() {
+                Flow::AwaitingKey
+            } else {
+                Flow::Playing
+            },
             ..State::default()
         };
         for unit in burst.iter().filter(|u| spec.tracks.contains(&u.block.track)) {

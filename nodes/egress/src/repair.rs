@@ -175,7 +175,10 @@ impl Repair {
             Phase::Flowing if unit.seq > self.next => {
                 let long = idle > RANGE && unit.seq.0 - self.next.0 > FEW;
                 self.phase = if long {
-                    Phase::Joining { since: now, resync: true }
+                    Phase::Joining {
+                        since: now,
+                        resync: true,
+                    }
                 } else {
                     Phase::Hole { since: now }
                 };
@@ -248,7 +251,11 @@ impl Repair {
         };
         let due = self.asking.is_none().then(|| self.due());
         // A question under way always ends, with an answer or without.
-        limit.into_iter().chain(due).min().unwrap_or(self.heard + LONGEST_SILENCE * 30)
+        limit
+            .into_iter()
+            .chain(due)
+            .min()
+            .unwrap_or(self.heard + LONGEST_SILENCE * 30)
     }
 
     fn due(&self) -> Instant {
@@ -275,7 +282,11 @@ impl Repair {
         if earned > 0 {
             let count = (count + earned).min(QUESTIONS);
             // Whole steps only, so that a half-earned question is not forgotten; a full purse earns nothing.
-            let since = if count == QUESTIONS { now } else { since + QUESTION_EVERY * earned };
+            let since = if count == QUESTIONS {
+                now
+            } else {
+                since + QUESTION_EVERY * earned
+            };
             self.allowance = (count, since);
         }
     }
@@ -301,7 +312,10 @@ impl Repair {
         self.asking = None;
         self.allowance = (QUESTIONS, now);
         if self.phase == Phase::Flowing && now.duration_since(self.heard) > RANGE {
-            self.phase = Phase::Joining { since: now, resync: true };
+            self.phase = Phase::Joining {
+                since: now,
+                resync: true,
+            };
         }
     }
 
@@ -378,7 +392,11 @@ impl Repair {
 
     /// Where the session may go on at the earliest: another session's numbers mean nothing here.
     fn start_floor(&self) -> UnitSeq {
-        if self.announce { UnitSeq::default() } else { self.next }
+        if self.announce {
+            UnitSeq::default()
+        } else {
+            self.next
+        }
     }
 
     fn begin(&mut self, now: Instant, start: UnitSeq, tracks: Option<Vec<TrackInfo>>) {

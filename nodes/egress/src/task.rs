@@ -202,15 +202,23 @@ impl Hub {
     }
 
     fn deadline(&self) -> Instant {
-        let linger = self.idle_since.map(|since| since + self.egress.config.reader_linger);
+        let linger = self
+            .idle_since
+            .map(|since| since + self.egress.config.reader_linger);
         let opening = (*self.opening.borrow() == Opening::Pending).then(|| self.opened_at + OPENING_LIMIT);
         let waiting = self.waiting.iter().map(|w| w.until);
         let reports = (!self.readers.is_empty()).then_some(self.reports_at);
-        [linger, opening, reports, self.wishes.deadline(), self.life.deadline(Instant::now())]
-            .into_iter()
-            .flatten()
-            .chain(waiting)
-            .fold(self.repair.deadline(), Instant::min)
+        [
+            linger,
+            opening,
+            reports,
+            self.wishes.deadline(),
+            self.life.deadline(Instant::now()),
+        ]
+        .into_iter()
+        .flatten()
+        .chain(waiting)
+        .fold(self.repair.deadline(), Instant::min)
     }
 
     /// Asks what the repair wants to know. At most one question for units is under way, and few for key units.

@@ -99,7 +99,9 @@ impl Timeline {
         let reorder = unit.pts.ticks_since(unit.dts);
         let shift = match self.shift {
             Some(shift) => shift,
-            None => *self.shift.insert(self.join(now, unit.capture.micros_since(origin))),
+            None => *self
+                .shift
+                .insert(self.join(now, unit.capture.micros_since(origin))),
         };
         let track = &mut self.tracks[index];
         let joint = match (track.offset, track.last) {
@@ -177,10 +179,7 @@ impl Timeline {
             let ahead = if idle > 4 * track.frame { idle } else { track.frame };
             return self.line(id, Position(last.dts + ahead));
         }
-        let other = self
-            .tracks
-            .iter()
-            .find_map(|t| Some((t.utc?, t.last?, t.rate)));
+        let other = self.tracks.iter().find_map(|t| Some((t.utc?, t.last?, t.rate)));
         let (micros_in, capture) = match other {
             Some((utc, last, rate)) => {
                 let there = rate.ticks_to_micros(last.dts) + micros(now.duration_since(last.at));

@@ -1,0 +1,10 @@
+//! Hubs as their readers and publishers see them: synthetic publishers on the in-process bus, time under control.
+//! Real publishers, real readers and NATS are the end-to-end tests' business.
+
+mod camera;
+mod join;
+mod life;
+mod loss;
+mod slow;
+mod takeover;
+mod viewer;
