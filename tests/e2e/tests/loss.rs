@@ -1,18 +1,26 @@
-//! Loss on the way: 3 % random loss and reordering between publisher and ingest, both ways. No damaged unit may reach a
-//! reader, and at least 99 % of the units sent must; those withheld while waiting for a keyframe count as missing.
+//! Loss on the way. Between publisher and ingest, 3 % and reordering, both ways: no damaged unit may reach a reader, and at
+//! least 99 % of the units sent must, those withheld while waiting for a keyframe counted as missing. Between NATS and egress:
+//! everything is repaired.
 
 use anyhow::{Context, Result, ensure};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 use weft::demo::clip::{ClipTrack, ClipUnit};
 use weft::demo::publisher::Options;
 use weft::demo::{ClipLoop, Publisher};
+use weft_bus::faulty::{Faults, Faulty};
+use weft_bus::nats::{NatsBus, NatsConfig};
+use weft_bus::testing::NatsServer;
+use weft_egress::{Egress, EgressConfig};
+use weft_rtsp_server::{Server, ServerConfig};
 use weft_testkit::fixture::{self, Clip, MINUTE};
 use weft_testkit::node::{Node, Plan, Role};
 use weft_testkit::oracle::{self, Over};
 use weft_testkit::relay::{Relay, Weather};
 use weft_testkit::whip_proxy::WhipProxy;
 use weft_testkit::{full, publish, units};
-use weft_wire::Codec;
+use weft_wire::{Codec, NodeName};
 
 const VIDEO_CLOCK: u32 = 90_000;
 
@@ -44,9 +52,56 @@ async fn three_percent_loss_from_the_webrtc_crate_damages_nothing_and_loses_less
     let clip = fixture::clip(MINUTE)?;
     let (node, relay, proxy) = lossy_way(4).await?;
     let source = ClipLoop::new(video_of(&clip)?);
-    let publisher = Publisher::start(&proxy.whip("lossy"), source, Options::default()).await?;
+    let publisher = Box::pin(Publisher::start(&proxy.whip("lossy"), source, Options::default())).await?;
     survives(&node, &relay, &clip).await?;
     publisher.stop().await?;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn loss_between_nats_and_egress_is_repaired_and_nothing_is_missing() -> Result<()> {
+    let clip = fixture::clip(MINUTE)?;
+    let nats = NatsServer::start().await?;
+    let ingest = Plan::new(Role::Ingest).nats(&nats.url()).start().await?;
+    let _publisher = publish::ffmpeg_copy(&ingest.whip("lossy")?, &clip)?;
+
+    let name: NodeName = "faulty-egress".parse()?;
+    let (bus, _registry) =
+        NatsBus::connect(NatsConfig::new(vec![nats.url()], "egress", name.clone())).await?;
+    let faulty = Faulty::wrap(bus, Faults::default());
+    let egress = Egress::start(EgressConfig::default(), faulty.clone(), name);
+    let local = ServerConfig {
+        rtsp_address: "127.0.0.1:0".parse()?,
+        udp: None,
+        ..ServerConfig::default()
+    };
+    let server = Server::bind(local, Arc::new(egress))?;
+    let url = format!("rtsp://{}/lossy", server.addresses().rtsp);
+    let stop = CancellationToken::new();
+    let serving = tokio::spawn(server.run(stop.clone()));
+
+    let mut reader = oracle::open_when_there(&url, Over::Tcp, Duration::from_secs(20)).await?;
+    let mut units = reader.read_units(1, Duration::from_secs(5)).await?;
+    faulty.set(Faults {
+        seed: 8,
+        loss: 0.03,
+        jitter: Duration::from_millis(5),
+        ..Faults::default()
+    });
+    units.extend(
+        reader
+            .read_for(Duration::from_secs(if full() { 60 } else { 20 }))
+            .await?,
+    );
+    weft_testkit::figure(format!(
+        "{} units, {} messages lost on the way",
+        units.len(),
+        faulty.lost()
+    ));
+    oracle::exact(&clip.units, &units)?;
+    ensure!(faulty.lost() > 10, "only {} messages were lost", faulty.lost());
+    stop.cancel();
+    serving.await?;
     Ok(())
 }
 
