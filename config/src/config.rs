@@ -170,6 +170,19 @@ impl Config {
         validate::take_servers(&mut self.fabric.nats, servers);
     }
 
+    /// Replaces `fabric.nodeName`.
+    ///
+    /// # Errors
+    /// When it is no name.
+    pub fn set_node_name(&mut self, name: &str) -> Result<(), Error> {
+        let name = NodeName::new(name).map_err(|e| Error::Invalid {
+            origin: "command line".to_owned(),
+            problems: vec![crate::Problem::of("fabric.nodeName", e.to_string())],
+        })?;
+        self.fabric.node_name = Some(name);
+        Ok(())
+    }
+
     /// Checks again after values were replaced, for instance by the command line.
     ///
     /// # Errors

@@ -15,5 +15,5 @@ mod view;
 
 pub use health::Health;
 pub use path::{Path, PathReader, PathSource, PathTrack};
-pub use routes::Control;
+pub use routes::{Control, not_found};
 pub use view::{HubLine, Identity, NodeView, ReaderLine, SessionKind, SessionLine};

@@ -42,7 +42,7 @@ impl Control {
     }
 
     /// Everything for the API's own port; answers 404 to what is not there.
-    pub fn api(&self) -> impl FnOnce(&mut web::ServiceConfig) {
+    pub fn api(&self) -> impl FnOnce(&mut web::ServiceConfig) + use<> {
         let control = self.clone();
         move |config| {
             config.configure(control.v3());
@@ -51,7 +51,7 @@ impl Control {
     }
 
     /// The `/v3` routes and `/healthz`, to be mounted beside others.
-    pub fn v3(&self) -> impl FnOnce(&mut web::ServiceConfig) {
+    pub fn v3(&self) -> impl FnOnce(&mut web::ServiceConfig) + use<> {
         let data = web::Data::new(self.clone());
         move |config| {
             let get = |path: &str| web::resource(path).default_service(web::to(not_found));
@@ -71,7 +71,7 @@ impl Control {
     }
 
     /// `/metrics` for the metrics' own port.
-    pub fn metrics(&self) -> impl FnOnce(&mut web::ServiceConfig) {
+    pub fn metrics(&self) -> impl FnOnce(&mut web::ServiceConfig) + use<> {
         let data = web::Data::new(self.clone());
         move |config| {
             config.service(
@@ -101,7 +101,7 @@ async fn one(control: web::Data<Control>, name: web::Path<String>) -> Result<imp
 }
 
 /// What is not there: plain text as MediaMTX has it, and the browsers' question before a request (preflight) answered.
-async fn not_found(request: HttpRequest) -> HttpResponse {
+pub async fn not_found(request: HttpRequest) -> HttpResponse {
     let asks = request.method() == Method::OPTIONS
         && request.headers().contains_key("Access-Control-Request-Method");
     if asks {

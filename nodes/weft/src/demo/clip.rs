@@ -77,7 +77,9 @@ impl Clip {
         bytes.advance(MAGIC.len());
         let count = bytes.try_get_u8().map_err(|_| ClipError::Truncated)?;
         let duration = Duration::from_micros(bytes.try_get_u64().map_err(|_| ClipError::Truncated)?);
-        let tracks = (0..count).map(|_| track(&mut bytes)).collect::<Result<Vec<_>, _>>()?;
+        let tracks = (0..count)
+            .map(|_| track(&mut bytes))
+            .collect::<Result<Vec<_>, _>>()?;
         let mut units = Vec::new();
         while bytes.has_remaining() {
             units.push(unit(&mut bytes, tracks.len())?);

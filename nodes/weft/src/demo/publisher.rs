@@ -107,11 +107,7 @@ impl Publisher {
     ///
     /// # Errors
     /// When the server refuses or cannot be reached, or the connection does not come up in time.
-    pub async fn start(
-        url: &str,
-        source: impl UnitSource,
-        options: Options,
-    ) -> Result<Self, PublishError> {
+    pub async fn start(url: &str, source: impl UnitSource, options: Options) -> Result<Self, PublishError> {
         let mut peer = SendPeer::build(&source.tracks(), &options).await?;
         let session = match Self::negotiate(url, &mut peer, &options).await {
             Ok(session) => session,

@@ -115,6 +115,5 @@ where
         let runtime = actix_rt::Runtime::new().map_err(|e| WhipError::Unreachable(e.to_string()))?;
         runtime.block_on(make())
     });
-    done.await
-        .map_err(|e| WhipError::Unreachable(e.to_string()))?
+    done.await.map_err(|e| WhipError::Unreachable(e.to_string()))?
 }

@@ -1,0 +1,201 @@
+//! The command line: subcommands, the flags that replace keys of the configuration, exit codes.
+//! What the commands do is in `command`.
+
+use crate::command;
+use crate::node::Role;
+use clap::{Args, Parser, Subcommand};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use weft_config::{Config, Error, ListenAddress};
+
+/// Exit code for a command line or configuration that cannot be used (EX_USAGE of sysexits.h).
+const EX_USAGE: u8 = 64;
+
+/// An actor-based media fabric: publish WebRTC on any ingest node, read RTSP from any egress node.
+#[derive(Debug, Parser)]
+#[command(name = "weft", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+    #[command(flatten)]
+    flags: Flags,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Ingest and egress in one process; needs nothing else (the default).
+    Standalone(Flags),
+    /// Takes publishers; meets the other nodes on NATS.
+    Ingest(Flags),
+    /// Serves readers; meets the other nodes on NATS.
+    Egress(Flags),
+    /// Standalone with a built-in publisher on the stream "demo".
+    Demo(Flags),
+    /// Says what is wrong with a configuration, or prints the effective one.
+    Check(Flags),
+}
+
+/// Flags stand above the configuration file.
+#[derive(Debug, Clone, Default, Args)]
+pub(crate) struct Flags {
+    /// YAML file with MediaMTX's key names; config/weft.yml lists all.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Servers of one NATS cluster, separated by commas (fabric.nats.servers).
+    #[arg(long, value_name = "URL,...")]
+    nats: Option<String>,
+    /// This node's name, unique in the fabric (fabric.nodeName).
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// HTTP for WebRTC publishers (webrtcAddress).
+    #[arg(long, value_name = "ADDRESS")]
+    webrtc: Option<ListenAddress>,
+    /// UDP for WebRTC media (webrtcLocalUDPAddress).
+    #[arg(long, value_name = "ADDRESS")]
+    ice: Option<ListenAddress>,
+    /// RTSP (rtspAddress).
+    #[arg(long, value_name = "ADDRESS")]
+    rtsp: Option<ListenAddress>,
+    /// RTP over UDP (rtpAddress).
+    #[arg(long, value_name = "ADDRESS")]
+    rtp: Option<ListenAddress>,
+    /// RTCP over UDP (rtcpAddress).
+    #[arg(long, value_name = "ADDRESS")]
+    rtcp: Option<ListenAddress>,
+    /// Control API (apiAddress).
+    #[arg(long, value_name = "ADDRESS")]
+    api: Option<ListenAddress>,
+    /// Metrics (metricsAddress).
+    #[arg(long, value_name = "ADDRESS")]
+    metrics: Option<ListenAddress>,
+}
+
+impl Flags {
+    /// The configuration file, or the defaults, with the flags on top.
+    pub(crate) fn configuration(&self) -> Result<Config, Error> {
+        let mut config = match &self.config {
+            Some(path) => Config::load(path)?,
+            None => Config::default(),
+        };
+        for (flag, key) in [
+            (self.webrtc, &mut config.webrtc_address),
+            (self.ice, &mut config.webrtc_local_udp_address),
+            (self.rtsp, &mut config.rtsp_address),
+            (self.rtp, &mut config.rtp_address),
+            (self.rtcp, &mut config.rtcp_address),
+            (self.api, &mut config.api_address),
+            (self.metrics, &mut config.metrics_address),
+        ] {
+            *key = flag.unwrap_or(*key);
+        }
+        if let Some(list) = &self.nats {
+            config.set_nats_servers(list);
+        }
+        if let Some(name) = &self.name {
+            config.set_node_name(name)?;
+        }
+        config.revalidate("command line")?;
+        Ok(config)
+    }
+}
+
+/// Reads the command line, does what it says, and gives the exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let command = cli.command.unwrap_or(Command::Standalone(cli.flags));
+    let (flags, role, demo) = match &command {
+        Command::Check(flags) => return check(flags),
+        Command::Standalone(flags) => (flags, Role::Standalone, false),
+        Command::Demo(flags) => (flags, Role::Standalone, true),
+        Command::Ingest(flags) => (flags, Role::Ingest, false),
+        Command::Egress(flags) => (flags, Role::Egress, false),
+    };
+    match flags.configuration() {
+        Ok(config) => command::serve(config, role, demo),
+        Err(error) => unusable(&error),
+    }
+}
+
+#[allow(clippy::print_stdout)] // the answer of a command goes to the terminal or a pipe, not to the log
+fn check(flags: &Flags) -> ExitCode {
+    match flags.configuration() {
+        Ok(config) => {
+            for notice in config.notices() {
+                println!("# {notice}");
+            }
+            print!("{}", config.to_yaml());
+            ExitCode::SUCCESS
+        }
+        Err(error) => {
+            unusable(&error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[allow(clippy::print_stderr)] // there is no log yet
+fn unusable(error: &Error) -> ExitCode {
+    eprintln!("weft: {error}");
+    ExitCode::from(EX_USAGE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    fn flags(args: &[&str]) -> Flags {
+        match Cli::try_parse_from(args).unwrap().command {
+            Some(Command::Ingest(flags)) => flags,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn flags_replace_keys_of_the_configuration() {
+        let config = flags(&[
+            "weft",
+            "ingest",
+            "--nats",
+            "nats://a:1,nats://u:p@b:2",
+            "--webrtc",
+            ":1",
+            "--ice",
+            ":2",
+            "--name",
+            "n1",
+        ])
+        .configuration()
+        .unwrap();
+        assert_eq!(config.fabric.nats.servers, ["nats://a:1", "nats://b:2"]);
+        assert_eq!(config.fabric.nats.user, "u");
+        assert_eq!(config.webrtc_address, ListenAddress::port(1));
+        assert_eq!(config.webrtc_local_udp_address, ListenAddress::port(2));
+        assert_eq!(config.fabric.node_name.unwrap().as_str(), "n1");
+    }
+
+    #[test]
+    fn flags_are_checked_like_the_file() {
+        for (bad, part) in [
+            (&["weft", "ingest", "--nats", "here"][..], "'here' is no server"),
+            (&["weft", "ingest", "--name", "a b"], "fabric.nodeName"),
+            (
+                &["weft", "ingest", "--webrtc", ":9997"],
+                "apiAddress: TCP port 9997 is taken by webrtcAddress",
+            ),
+        ] {
+            let error = flags(bad).configuration().unwrap_err().to_string();
+            assert!(
+                error.starts_with("command line: ") && error.contains(part),
+                "{error}"
+            );
+        }
+        assert!(Cli::try_parse_from(["weft", "ingest", "--rtsp", "8554"]).is_err());
+    }
+}

@@ -1,0 +1,77 @@
+//! What the commands do: run a node until it is told to end, with or without the built-in publisher.
+//! Reading the command line is `cli`'s business.
+
+use crate::demo::publisher::Options;
+use crate::demo::{Clip, ClipLoop, Publisher};
+use crate::node::{Node, Role};
+use crate::{logging, signals};
+use std::process::ExitCode;
+use tokio_util::sync::CancellationToken;
+use weft_config::Config;
+
+/// The stream that the built-in publisher publishes.
+const DEMO_STREAM: &str = "demo";
+
+/// Runs a node until a signal comes.
+pub(crate) fn serve(config: Config, role: Role, demo: bool) -> ExitCode {
+    logging::start(config.log_level);
+    for notice in config.notices() {
+        tracing::warn!("{notice}");
+    }
+    // Arbiters keep their own threads; everything else shares this runtime.
+    let system = actix_rt::System::with_tokio_rt(|| {
+        tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .thread_name("weft")
+            .build()
+            .expect("a process that cannot have threads cannot serve")
+    });
+    match system.block_on(run(config, role, demo)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(config: Config, role: Role, demo: bool) -> anyhow::Result<()> {
+    let shutdown = CancellationToken::new();
+    signals::listen(shutdown.clone())?;
+    let node = Node::build(config, role).await?;
+    greet(&node.greeting(demo.then_some(DEMO_STREAM)));
+    let publisher = match node.whip_url(DEMO_STREAM).filter(|_| demo) {
+        Some(url) => Some(tokio::spawn(play(url, shutdown.clone()))),
+        None => None,
+    };
+    node.run(shutdown.clone()).await?;
+    if let Some(publisher) = publisher {
+        publisher.await?;
+    }
+    Ok(())
+}
+
+/// Publishes the clip until the node ends or somebody else takes the stream over.
+async fn play(url: String, shutdown: CancellationToken) {
+    let options = Options {
+        obey_keyframes: false,
+        ..Options::default()
+    };
+    let publisher = match Publisher::start(&url, ClipLoop::new(Clip::demo()), options).await {
+        Ok(publisher) => publisher,
+        Err(error) => {
+            tracing::error!(%error, "the demo publisher could not start");
+            return;
+        }
+    };
+    tokio::select! {
+        () = shutdown.cancelled() => {}
+        () = publisher.ended() => tracing::info!("the demo publisher's session has ended"),
+    }
+    publisher.close().await;
+}
+
+#[allow(clippy::print_stdout)] // for the person at the terminal, not for the log
+fn greet(text: &str) {
+    println!("{text}");
+}

@@ -1,0 +1,182 @@
+//! Builds a node: ports first, then the bus, then the parts that stand on both.
+//! Running and ending it is in `run`.
+
+use super::http::{self, Port};
+use super::view::{State, View};
+use super::{Addresses, EgressPart, IngestPart, Node, Role, StartError, bus, name};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::SystemTime;
+use tokio::time::Instant;
+use weft_bus::{Bus, Registry};
+use weft_config::Config;
+use weft_control::{Control, Identity};
+use weft_egress::{Egress, EgressConfig};
+use weft_ingest::{Ingest, IngestConfig};
+use weft_rtc::{RtcConfig, Shards};
+use weft_rtsp_server::{Server, ServerConfig, UdpAddresses};
+use weft_wire::NodeName;
+
+impl Node {
+    /// Binds every port of the role and connects to the bus; nothing is served until [`Node::run`]. Needs a running actix
+    /// system on a multi-threaded Tokio runtime. A NATS server that does not answer yet is waited for while running.
+    ///
+    /// # Errors
+    /// When a port cannot be had, the bus refuses this node, or the configuration does not fit the role.
+    pub async fn build(config: Config, role: Role) -> Result<Self, StartError> {
+        let started = SystemTime::now();
+        let node = name::of_node(config.fabric.node_name.clone());
+        let (takes_publishers, serves_readers) = (role != Role::Egress, role != Role::Ingest);
+
+        let bind =
+            |wanted: bool, address, key, flag| wanted.then(|| Port::bind(address, key, flag)).transpose();
+        let webrtc = bind(
+            takes_publishers,
+            config.webrtc_address,
+            "webrtcAddress",
+            "--webrtc",
+        )?;
+        let api = bind(config.api, config.api_address, "apiAddress", "--api")?;
+        let metrics = bind(
+            config.metrics,
+            config.metrics_address,
+            "metricsAddress",
+            "--metrics",
+        )?;
+        let shards = takes_publishers
+            .then(|| Shards::start(rtc(&config)))
+            .transpose()?;
+
+        let (bus, registry) = bus::connect(&config.fabric.nats, role, &node).await?;
+        let egress = serves_readers
+            .then(|| egress(&config, bus.clone(), node.clone()))
+            .transpose()?;
+        let identity = weft_ingest::Identity {
+            name: node.clone(),
+            incarnation: name::incarnation(started),
+            started: Instant::now(),
+        };
+        let ingest = shards.map(|shards| ingest(&config, &bus, &registry, shards, identity));
+
+        let identity = Identity {
+            name: node,
+            role: role.as_str(),
+            version: env!("CARGO_PKG_VERSION"),
+            started,
+        };
+        let state = Arc::new(State::default());
+        let view = View {
+            identity: identity.clone(),
+            bus: bus.clone(),
+            ingest: ingest.as_ref().map(|p| (p.shards.clone(), p.ingest.clone())),
+            egress: egress.as_ref().map(|p| (p.egress.clone(), p.server.handle())),
+            state: state.clone(),
+        };
+        let control = Control::new(Arc::new(view), bus.clone(), registry);
+
+        let rtsp = egress.as_ref().map(|p| p.server.addresses());
+        let addresses = Addresses {
+            webrtc: webrtc.as_ref().map(|p| p.address),
+            ice: ingest
+                .as_ref()
+                .and_then(|p| p.shards.addresses().first().copied()),
+            rtsp: rtsp.map(|a| a.rtsp),
+            rtp: rtsp.and_then(|a| a.rtp),
+            rtcp: rtsp.and_then(|a| a.rtcp),
+            api: api.as_ref().map(|p| p.address),
+            metrics: metrics.as_ref().map(|p| p.address),
+        };
+        let mut web = Vec::new();
+        if let (Some(port), Some(part)) = (webrtc, &ingest) {
+            let (control, ingest) = (control.clone(), part.ingest.clone());
+            web.push(http::serve(port, true, config.read_timeout, move || {
+                let (v3, whip) = (control.v3(), ingest.routes());
+                move |service: &mut actix_web::web::ServiceConfig| {
+                    service
+                        .configure(v3)
+                        .configure(whip)
+                        .default_service(actix_web::web::to(weft_control::not_found));
+                }
+            })?);
+        }
+        if let Some(port) = api {
+            let control = control.clone();
+            web.push(http::serve(port, false, config.read_timeout, move || {
+                control.api()
+            })?);
+        }
+        if let Some(port) = metrics {
+            web.push(http::serve(port, false, config.read_timeout, move || {
+                control.metrics()
+            })?);
+        }
+        Ok(Self {
+            config,
+            identity,
+            addresses,
+            bus,
+            ingest,
+            egress,
+            web,
+            state,
+        })
+    }
+}
+
+fn rtc(config: &Config) -> RtcConfig {
+    let limits = &config.fabric.limits;
+    // One family: the candidates of a host with both would be offered twice, and IPv4 is what clients reach.
+    let any = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
+    let address = config.webrtc_local_udp_address;
+    RtcConfig {
+        udp_address: SocketAddr::new(address.ip.unwrap_or(any), address.port),
+        shards: config.fabric.webrtc_shards,
+        additional_hosts: config.webrtc_additional_hosts.clone(),
+        certificate_pem: config.fabric.dtls_certificate.clone(),
+        max_pending: limits.pending_publishers,
+        max_peers: limits.publishers,
+        ..RtcConfig::default()
+    }
+}
+
+fn ingest(
+    config: &Config,
+    bus: &Arc<dyn Bus>,
+    registry: &Arc<dyn Registry>,
+    shards: Shards,
+    identity: weft_ingest::Identity,
+) -> IngestPart {
+    let limits = &config.fabric.limits;
+    let settings = IngestConfig {
+        max_publishers: limits.publishers,
+        max_waiting: limits.pending_publishers,
+        ..IngestConfig::default()
+    };
+    let ingest = Ingest::start(settings, bus.clone(), registry.clone(), shards.clone(), identity);
+    IngestPart { shards, ingest }
+}
+
+fn egress(config: &Config, bus: Arc<dyn Bus>, node: NodeName) -> Result<EgressPart, StartError> {
+    let fabric = &config.fabric;
+    let settings = EgressConfig {
+        publisher_grace: fabric.publisher_grace,
+        reader_linger: fabric.reader_linger,
+        keyframe_interval: fabric.keyframe_interval,
+        max_readers: fabric.limits.readers,
+        ..EgressConfig::default()
+    };
+    let egress = Egress::start(settings, bus, node);
+    let settings = ServerConfig {
+        rtsp_address: config.rtsp_address.to_socket_addr(),
+        udp: Some(UdpAddresses {
+            rtp: config.rtp_address.to_socket_addr(),
+            rtcp: config.rtcp_address.to_socket_addr(),
+        }),
+        read_timeout: config.read_timeout,
+        write_timeout: config.write_timeout,
+        max_connections: fabric.limits.rtsp_connections,
+        ..ServerConfig::default()
+    };
+    let server = Server::bind(settings, Arc::new(egress.clone()))?;
+    Ok(EgressPart { egress, server })
+}

@@ -1,0 +1,84 @@
+//! A node: bus, ingest, egress, RTSP server, control face and their ports, put together in one order and taken down in
+//! the reverse one. Each part's work is its own; tests build nodes as the program does.
+
+mod addresses;
+mod build;
+mod bus;
+mod error;
+mod greeting;
+mod http;
+mod name;
+mod run;
+mod view;
+
+pub use addresses::Addresses;
+pub use error::StartError;
+
+use http::WebServer;
+use std::sync::Arc;
+use weft_bus::Bus;
+use weft_config::Config;
+use weft_control::Identity;
+use weft_egress::Egress;
+use weft_ingest::Ingest;
+use weft_rtc::Shards;
+
+/// Which part of the fabric a node is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Ingest and egress over the in-process bus.
+    Standalone,
+    /// Publishers only.
+    Ingest,
+    /// Readers only.
+    Egress,
+}
+
+impl Role {
+    /// The word for it in API, logs and metrics.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Standalone => "standalone",
+            Self::Ingest => "ingest",
+            Self::Egress => "egress",
+        }
+    }
+}
+
+/// A node with its ports bound; serves while it runs.
+pub struct Node {
+    config: Config,
+    identity: Identity,
+    addresses: Addresses,
+    bus: Arc<dyn Bus>,
+    ingest: Option<IngestPart>,
+    egress: Option<EgressPart>,
+    web: Vec<WebServer>,
+    state: Arc<view::State>,
+}
+
+struct IngestPart {
+    shards: Shards,
+    ingest: Ingest,
+}
+
+struct EgressPart {
+    egress: Egress,
+    server: weft_rtsp_server::Server,
+}
+
+impl Node {
+    /// Where it listens.
+    #[must_use]
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Where publishers of a stream post their offers, from this host; `None` without the ingest role.
+    #[must_use]
+    pub fn whip_url(&self, stream: &str) -> Option<String> {
+        let address = self.addresses.webrtc?;
+        Some(format!("http://{}/{stream}/whip", addresses::from_here(address)))
+    }
+}
