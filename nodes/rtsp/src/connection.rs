@@ -3,6 +3,7 @@
 
 use crate::counters::Counters;
 use crate::datagrams::Wait;
+use crate::ending::End;
 use crate::liveness::{Claim, Pulse};
 use crate::outbox::Outbox;
 use crate::playback::{Playback, Written};
@@ -20,52 +21,16 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-use weft_rtsp::{Allowed, Frame, Framer, Limits, Response, Session, State, Status};
+use weft_rtsp::{Allowed, Frame, Framer, Limits, Session, State};
 use weft_wire::CloseReason;
 
 /// Bytes asked of the system per read.
 const READ: usize = 4096;
 /// An input buffer grown beyond this is given back once it is empty.
 const KEEP_INPUT: usize = 32 * 1024;
-/// How long last words may take to be written, and unread bytes to be drained (closing over them would destroy the
-/// last words on their way).
-const LAST_WORDS: Duration = Duration::from_millis(500);
 /// With this many connections that never said a word, new ones are given less time to say theirs.
 const SILENT_MANY: u64 = 256;
 const SILENT_HURRY: Duration = Duration::from_secs(2);
-
-/// Why a connection ends.
-#[derive(Debug)]
-pub(crate) enum End {
-    /// The client closed it.
-    Left,
-    /// The system says it is broken.
-    Lost(io::Error),
-    /// TEARDOWN.
-    TornDown,
-    /// Its bytes cannot be framed.
-    Malformed(weft_rtsp::Error, Option<u64>),
-    /// A request was not completed in time.
-    HalfRequest,
-    /// No sign of life.
-    Silent,
-    /// It took nothing of what was written.
-    TooSlow,
-    /// The stream or we ended it.
-    Closed(CloseReason),
-}
-
-impl End {
-    fn reason(&self) -> CloseReason {
-        match self {
-            Self::Left | Self::TornDown => CloseReason::PeerLeft,
-            Self::Lost(_) | Self::Silent => CloseReason::PeerLost,
-            Self::Malformed(..) | Self::HalfRequest => CloseReason::Kicked,
-            Self::TooSlow => CloseReason::TooSlow,
-            Self::Closed(reason) => *reason,
-        }
-    }
-}
 
 /// The stream a connection asked for.
 pub(crate) struct Found {
@@ -77,11 +42,11 @@ pub(crate) struct Found {
 /// One connection.
 pub(crate) struct Connection {
     pub(crate) shared: Arc<Shared>,
-    stream: TcpStream,
+    pub(crate) stream: TcpStream,
     pub(crate) peer: SocketAddr,
     pub(crate) local: SocketAddr,
     framer: Framer,
-    input: BytesMut,
+    pub(crate) input: BytesMut,
     /// Since when the front of `input` is a part of a message.
     partial: Option<Instant>,
     pub(crate) out: Outbox,
@@ -346,7 +311,7 @@ impl Connection {
         end
     }
 
-    fn flush_datagrams(&mut self, now: Instant) -> Option<Wait> {
+    pub(crate) fn flush_datagrams(&mut self, now: Instant) -> Option<Wait> {
         let (datagrams, udp) = (self.out.datagrams.as_mut()?, self.shared.udp.as_ref()?);
         let (shared, peer) = (&self.shared, self.peer);
         datagrams.flush(udp, now, |error, packets| {
@@ -369,85 +334,5 @@ impl Connection {
         self.pulse = Arc::default();
         self.id = Uuid::new_v4();
         self.session = new_session(&self.shared, self.id);
-    }
-
-    /// Says the last words, as far as the client takes them.
-    async fn finish(mut self, end: &End) {
-        match end {
-            End::Malformed(error, cseq) => {
-                Response::refusal(error.status(), *cseq, &error.to_string()).write(&mut self.out.stream);
-            }
-            End::HalfRequest => {
-                Response::refusal(
-                    Status::REQUEST_TIMEOUT,
-                    None,
-                    "the request was not completed in time",
-                )
-                .write(&mut self.out.stream);
-            }
-            End::Closed(_) | End::Silent => {
-                if let Some(playback) = &self.playback {
-                    playback.goodbye(&mut self.out, self.shared.udp.as_ref());
-                }
-            }
-            End::TornDown => {}
-            End::TooSlow => {
-                // What it did not take is thrown away now: the system would keep it for as long as it tries to deliver.
-                let socket = socket2::SockRef::from(&self.stream);
-                _ = socket.set_linger(Some(Duration::ZERO));
-                return;
-            }
-            End::Left | End::Lost(_) => return,
-        }
-        // The reader leaves the hub before the last words: they may take a while.
-        self.playback = None;
-        self.registered = None;
-        self.claims.clear();
-        self.flush_datagrams(Instant::now());
-        let until = Instant::now() + LAST_WORDS;
-        _ = tokio::time::timeout_at(until, async {
-            while !self.out.stream.is_empty() {
-                self.stream.writable().await?;
-                self.out.write(&self.stream, Instant::now())?;
-            }
-            tokio::io::AsyncWriteExt::shutdown(&mut self.stream).await?;
-            let mut rest = [0; READ];
-            while tokio::io::AsyncReadExt::read(&mut self.stream, &mut rest).await? > 0 {}
-            io::Result::Ok(())
-        })
-        .await;
-    }
-
-    fn log(&self, end: &End) {
-        let (shared, peer) = (&self.shared, self.peer);
-        match end {
-            End::Malformed(error, _) => {
-                Counters::one(&shared.counters.malformed);
-                if let Some(more) = shared.limiters.malformed.pass() {
-                    tracing::warn!(%peer, %error, more, "connection closed: its bytes are no RTSP");
-                }
-            }
-            End::HalfRequest | End::Silent => {
-                Counters::one(&shared.counters.timed_out);
-                if let Some(more) = shared.limiters.timed_out.pass() {
-                    let half = matches!(end, End::HalfRequest);
-                    tracing::info!(%peer, half_request = half, more, "connection closed: silent for too long");
-                }
-            }
-            End::TooSlow => {
-                Counters::one(&shared.counters.too_slow);
-                if let Some(more) = shared.limiters.too_slow.pass() {
-                    tracing::warn!(%peer, more, "reader closed: took nothing for too long");
-                }
-            }
-            End::Lost(error) => tracing::debug!(%peer, %error, "connection lost"),
-            End::Left | End::TornDown | End::Closed(_) => {}
-        }
-        if let Some(registered) = &self.registered {
-            let entry = &registered.entry;
-            let (session, path, reason) = (entry.id, entry.path.as_str(), end.reason().token());
-            let (packets, bytes) = (entry.packets.load(Relaxed), entry.bytes.load(Relaxed));
-            tracing::info!(%session, stream = path, %peer, reason, packets, bytes, "reader left");
-        }
     }
 }

@@ -5,6 +5,7 @@ mod config;
 mod connection;
 mod counters;
 mod datagrams;
+mod ending;
 mod error;
 mod limiter;
 mod liveness;

@@ -1,9 +1,10 @@
 //! What each request does: finds streams, sets up tracks, joins and leaves, and answers.
 //! Whether it may be asked now is the session's judgement; how packets leave is the playback's.
 
-use crate::connection::{Connection, End, Found};
+use crate::connection::{Connection, Found};
 use crate::counters::Counters;
 use crate::datagrams::Datagrams;
+use crate::ending::End;
 use crate::playback::Playback;
 use crate::sessions::Entry;
 use crate::{DescribeRequest, ReaderSpec, Refusal};

@@ -35,7 +35,7 @@ pub fn description(tracks: &[TrackInfo], stream: &StreamName, session_id: u64) -
     );
     for track in tracks {
         // A String takes any text.
-        let _ = describe_track(&mut out, track);
+        _ = describe_track(&mut out, track);
     }
     out
 }

@@ -152,14 +152,14 @@ impl Client {
                 self.buffer.drain(..used);
                 return item;
             }
-            let mut chunk = [0; 65536];
-            match self.stream.read(&mut chunk).await {
+            self.buffer.reserve(65536);
+            match self.stream.read_buf(&mut self.buffer).await {
                 Ok(0) | Err(_) if self.buffer.is_empty() => return Item::Closed,
                 Ok(0) | Err(_) => panic!(
                     "closed within a message: {:?}",
                     String::from_utf8_lossy(&self.buffer)
                 ),
-                Ok(n) => self.buffer.extend_from_slice(&chunk[..n]),
+                Ok(_) => {}
             }
         }
     }

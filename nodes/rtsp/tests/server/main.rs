@@ -1,6 +1,8 @@
 //! The server against raw sockets and against retina, with streams made up in the test.
 //! Real hubs and real players meet it in `tests/e2e` and `tests/interop`.
 
+#![allow(clippy::unwrap_used, unreachable_pub)]
+
 mod client;
 mod hostile;
 mod life;
