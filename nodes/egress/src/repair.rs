@@ -213,6 +213,8 @@ impl Repair {
         // A question for the newest group under way may well be answered by the newcomer.
         self.asking = self.asking.filter(|ask| *ask == Ask::Newest);
         self.not_before = now;
+        // Another owner, which nobody here has asked anything yet.
+        self.allowance = (QUESTIONS, now);
         self.published = UnitSeq::default();
         self.phase = Phase::Joining {
             since: now,
