@@ -33,6 +33,17 @@ impl PacketBlock {
         self.offsets.len()
     }
 
+    /// The RTP packets, without their interleave headers.
+    pub fn packets(&self) -> impl ExactSizeIterator<Item = &[u8]> {
+        self.offsets.iter().enumerate().map(|(i, from)| {
+            let end = self
+                .offsets
+                .get(i + 1)
+                .map_or(self.bytes.len(), |next| *next as usize);
+            &self.bytes[*from as usize + INTERLEAVE_HEADER..end]
+        })
+    }
+
     /// True when there are no packets.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -55,6 +55,8 @@ pub struct H264Depacketiser {
     discontinuity: bool,
     /// Timestamp of the unit that ended last: what follows with the same one is no unit of its own.
     ended: Option<u32>,
+    /// This publisher has never put anything before the SPS of a unit.
+    sps_leads: bool,
     sets: ParameterSets,
     buf: BytesMut,
     /// Sizes of the last key unit and the last other unit: the next buffers.
@@ -84,6 +86,7 @@ impl H264Depacketiser {
             hole: Hole::Start,
             discontinuity: false,
             ended: None,
+            sps_leads: true,
             sets,
             buf: BytesMut::new(),
             key_size: SMALL,
@@ -96,6 +99,11 @@ impl H264Depacketiser {
     #[must_use]
     pub fn parameter_sets(&self) -> &ParameterSets {
         &self.sets
+    }
+
+    #[cfg(test)]
+    pub(super) fn buffer_capacity(&self) -> usize {
+        self.buf.capacity()
     }
 
     /// The next unit, or news of a damaged one. There are at most two after a push.
@@ -129,10 +137,11 @@ impl H264Depacketiser {
         if let State::Idle = self.state {
             self.begin(packet, first, hole);
         }
-        if let State::Building(_) = self.state
-            && let Err(damage) = self.payload(&packet.payload, first)
-        {
-            self.damage(timestamp, damage);
+        if let State::Building(unit) = &mut self.state {
+            unit.abs_capture = unit.abs_capture.or(packet.abs_capture);
+            if let Err(damage) = self.payload(&packet.payload, first) {
+                self.damage(timestamp, damage);
+            }
         }
         if packet.marker {
             match self.state {
@@ -143,14 +152,14 @@ impl H264Depacketiser {
     }
 
     fn begin(&mut self, packet: &Packet, first: u8, hole: Hole) {
-        if !begins_unit(&packet.payload, first, hole) {
+        if !begins_unit(&packet.payload, first, hole, self.sps_leads) {
             self.damage(packet.timestamp, Damage::Loss);
             return;
         }
         self.buf.reserve(self.delta_size);
         self.state = State::Building(Building {
             timestamp: packet.timestamp,
-            abs_capture: packet.abs_capture,
+            abs_capture: None,
             picture: None,
             fragment: None,
             sets: Vec::new(),
@@ -310,6 +319,9 @@ impl H264Depacketiser {
 
     fn parameter_set(&mut self, nal: &[u8]) -> Result<(), Damage> {
         self.sets.insert(nal);
+        if NalKind::of(nal[0]) == NalKind::Sps && !self.buf.is_empty() {
+            self.sps_leads = false;
+        }
         let known = self.sets.find(nal).cloned();
         let unit = self.building()?;
         // After a slice it belongs to the next unit's pictures, which get it if they are key.
@@ -367,24 +379,25 @@ impl H264Depacketiser {
 
 /// Whether a payload begins an access unit for certain, given what is missing before it.
 ///
-/// After a loss only a delimiter or an SPS says so (ITU-T H.264 §7.4.1.2.3): anything else may have had company. At the
-/// beginning of the track a first macroblock 0 will do.
-fn begins_unit(payload: &[u8], first: u8, hole: Hole) -> bool {
+/// After a loss a delimiter says so (ITU-T H.264 §7.4.1.2.3), or an SPS where nothing ever came before one: anything else
+/// may have had company. At the beginning of the track a first macroblock 0 will do.
+fn begins_unit(payload: &[u8], first: u8, hole: Hole, sps_leads: bool) -> bool {
     if hole == Hole::None {
         return true;
     }
+    let start = hole == Hole::Start;
     let (header, next) = match (first & 0x1f, payload) {
         (STAP_A, [_, _, _, header, rest @ ..]) => (*header, rest.first()),
         (FU_A, [_, fu, rest @ ..]) if fu & 0x80 != 0 => (*fu & 0x1f, rest.first()),
-        (FU_A | STAP_A, _) => return false,
+        (FU_A | STAP_A, _) | (_, []) => return false,
         (_, [header, rest @ ..]) => (*header, rest.first()),
-        (_, []) => return false,
     };
     match NalKind::of(header) {
-        NalKind::Delimiter | NalKind::Sps => true,
-        NalKind::Sei | NalKind::Pps | NalKind::Other => hole == Hole::Start,
+        NalKind::Delimiter => true,
+        NalKind::Sps => start || sps_leads,
+        NalKind::Sei | NalKind::Pps | NalKind::Other => start,
         // first_mb_in_slice, ue(v): a leading 1 is 0.
-        NalKind::Slice | NalKind::Idr => hole == Hole::Start && next.is_some_and(|b| b & 0x80 != 0),
+        NalKind::Slice | NalKind::Idr => start && next.is_some_and(|b| b & 0x80 != 0),
         NalKind::Void | NalKind::None => false,
     }
 }
