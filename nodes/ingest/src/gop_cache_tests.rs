@@ -127,7 +127,7 @@ fn bytes_are_bounded_whatever_the_publisher_sends() {
         let kept: usize = cache.all().iter().map(|u| u.data.len()).sum();
         assert!(kept <= GOP_BYTES + REPAIR_BYTES + size, "{kept}");
     }
-    assert_eq!(cache.given_up(), 4);
+    assert_eq!(cache.given_up(), 3, "the fourth is not that long yet");
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub fn on_connect(connection: &dyn Any, data: &mut Extensions) {
 /// The running ingest role; cheap to clone.
 #[derive(Clone)]
 pub struct Ingest {
-    state: State,
+    pub(crate) state: State,
     counters: Arc<Counters>,
     /// Sessions and offers not yet over.
     open: watch::Receiver<usize>,

@@ -18,6 +18,8 @@ mod owner;
 mod ownership;
 mod receive;
 mod session;
+#[cfg(test)]
+mod session_tests;
 mod sessions;
 mod steer;
 #[cfg(test)]

@@ -4,7 +4,8 @@
 use crate::config::Identity;
 use crate::counters::Counters;
 use crate::error::Error;
-use crate::live::{Client, Live, lock};
+pub(crate) use crate::live::lock;
+use crate::live::{Client, Live};
 use crate::ownership::Fabric;
 use crate::steer::{Answerer, MakeReceiver, Peer};
 use crate::{Ingest, IngestConfig};
