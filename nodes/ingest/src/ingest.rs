@@ -95,7 +95,6 @@ impl Ingest {
     }
 
     /// The WHIP and publish page routes, for `App::configure`.
-    #[must_use]
     pub fn routes(&self) -> impl FnOnce(&mut ServiceConfig) + use<> {
         let state = self.state.clone();
         move |service| state.configure(service)
@@ -127,7 +126,7 @@ impl Ingest {
     /// Takes nobody new, closes everybody, and returns when nothing is left, or after 4 s. The last call.
     pub async fn shutdown(&self, reason: CloseReason) {
         // Fails only when it is over already.
-        let _ = self.state.sessions.send(CloseAll(reason)).await;
+        self.state.sessions.send(CloseAll(reason)).await.ok();
         let mut open = self.open.clone();
         let ended = open.wait_for(|n| *n == 0);
         if tokio::time::timeout(SHUTDOWN_TIMEOUT, ended).await.is_err() {

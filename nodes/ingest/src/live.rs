@@ -116,7 +116,7 @@ impl Live {
     /// Names the actor that answers for the session.
     pub(crate) fn set_actor(&self, actor: Recipient<Ask>) {
         // Set once, at the actor's start; a second one would be a second actor, which nobody makes.
-        let _ = self.actor.set(actor);
+        self.actor.set(actor).ok();
     }
 
     /// Tells the actor something; false when its mailbox was full or it is gone.

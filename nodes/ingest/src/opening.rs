@@ -51,7 +51,7 @@ pub(crate) async fn answer(
     let make = Box::new(move |tracks: &[NegotiatedTrack], peer: Arc<dyn Peer>| {
         let (entry, receiver) = open(opening, tracks, peer);
         // The one who asked waits for it, or has gone and the session ends for want of media.
-        let _ = opened.send(entry);
+        opened.send(entry).ok();
         Ok(receiver)
     });
     let sdp = answerer.answer(offer, reached_at, make).await?;

@@ -4,7 +4,6 @@
 use crate::IngestConfig;
 use crate::claim::{self, Lost, Won};
 use crate::live::{Live, utc_now};
-use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 use weft_bus::{Bus, Publication, Registry, StreamOwner};
@@ -113,17 +112,15 @@ pub(crate) async fn is_lost(fabric: Fabric, stream: StreamName, own: Epoch) -> b
 }
 
 /// Removes the session's record, if it has one that is still its own.
-pub(crate) fn leave(fabric: Fabric, live: Arc<Live>, record: Option<Epoch>) -> impl Future<Output = ()> {
-    async move {
-        let Some(epoch) = record else { return };
-        for attempt in 1..=REMOVE_ATTEMPTS {
-            match fabric.registry.remove(live.stream.clone(), epoch).await {
-                Ok(_) => return,
-                Err(error) if attempt == REMOVE_ATTEMPTS => {
-                    tracing::warn!(stream = %live.stream, session = %live.id, %error, "record not removed");
-                }
-                Err(_) => tokio::time::sleep(RETRY).await,
+pub(crate) async fn leave(fabric: Fabric, live: Arc<Live>, record: Option<Epoch>) {
+    let Some(epoch) = record else { return };
+    for attempt in 1..=REMOVE_ATTEMPTS {
+        match fabric.registry.remove(live.stream.clone(), epoch).await {
+            Ok(_) => return,
+            Err(error) if attempt == REMOVE_ATTEMPTS => {
+                tracing::warn!(stream = %live.stream, session = %live.id, %error, "record not removed");
             }
+            Err(_) => tokio::time::sleep(RETRY).await,
         }
     }
 }

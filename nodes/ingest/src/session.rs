@@ -273,7 +273,7 @@ impl Session {
         let gone = async move {
             left.await;
             // Fails only when `Sessions` is gone, and then nobody needs to know.
-            let _ = sessions.send(Gone(secret)).await;
+            sessions.send(Gone(secret)).await.ok();
         };
         ctx.spawn(gone.into_actor(self).map(|(), _, ctx| ctx.stop()));
     }
@@ -314,9 +314,9 @@ impl Actor for Session {
         let left = ownership::leave(self.parts.fabric.clone(), Arc::clone(&self.parts.live), record);
         let (sessions, secret) = (self.parts.sessions.clone(), self.parts.secret);
         actix_rt::spawn(async move {
-            let _ = sessions.send(Closing { secret, reason }).await;
+            sessions.send(Closing { secret, reason }).await.ok();
             left.await;
-            let _ = sessions.send(Gone(secret)).await;
+            sessions.send(Gone(secret)).await.ok();
         });
     }
 }

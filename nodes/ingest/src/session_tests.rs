@@ -12,9 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use tokio::time::{Instant, pause, sleep};
-use weft_bus::{
-    Bus, Claim, ClaimError, Delivery, MediaFilter, Registered, Registry, RequestError, Subscription,
-};
+use weft_bus::{Claim, ClaimError, Delivery, MediaFilter, Registered, Registry, RequestError, Subscription};
 use weft_rtc::MediaReceiver;
 use weft_wire::{
     CloseReason, Epoch, KeyframeRequest, Kick, NodeName, StreamName, StreamRecord, StreamState, UnitBatch,

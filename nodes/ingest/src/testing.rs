@@ -6,7 +6,6 @@ use crate::counters::Counters;
 use crate::error::Error;
 pub(crate) use crate::live::lock;
 use crate::live::{Client, Live};
-use crate::ownership::Fabric;
 use crate::steer::{Answerer, MakeReceiver, Peer};
 use crate::{Ingest, IngestConfig};
 use actix_rt::Arbiter;
@@ -178,13 +177,15 @@ impl Peer for FakePeer {
     }
 }
 
+type Made = (Arc<FakePeer>, Box<dyn MediaReceiver>);
+
 thread_local! {
     /// What the last offer answered on this thread made: its peer and its receiver.
-    static MADE: RefCell<Option<(Arc<FakePeer>, Box<dyn MediaReceiver>)>> = const { RefCell::new(None) };
+    static MADE: RefCell<Option<Made>> = const { RefCell::new(None) };
 }
 
 /// The peer and receiver made by the last offer answered on this thread.
-pub(crate) fn made() -> (Arc<FakePeer>, Box<dyn MediaReceiver>) {
+pub(crate) fn made() -> Made {
     MADE.with_borrow_mut(Option::take).expect("an offer was answered")
 }
 
@@ -249,19 +250,10 @@ pub(crate) const OFFER: &str = concat!(
     "a=setup:actpass\r\na=mid:1\r\na=sendonly\r\na=rtcp-mux\r\na=rtpmap:111 opus/48000/2\r\n",
 );
 
-/// The config, with the fabric of one process around it.
+/// The fabric of one process.
 pub(crate) fn memory() -> (Arc<dyn Bus>, Arc<dyn Registry>) {
     let bus = weft_bus::memory::MemoryBus::new();
     (Arc::new(bus.clone()), Arc::new(bus))
-}
-
-pub(crate) fn fabric(config: IngestConfig) -> Fabric {
-    let (bus, registry) = memory();
-    Fabric {
-        config: Arc::new(config),
-        bus,
-        registry,
-    }
 }
 
 pub(crate) fn data(n: usize) -> Bytes {

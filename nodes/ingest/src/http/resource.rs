@@ -46,7 +46,7 @@ pub(super) async fn delete(request: HttpRequest, state: web::Data<State>) -> Htt
 async fn leave(request: &HttpRequest, state: &State) -> Result<HttpResponse, Error> {
     let entry = find(secret(request, state)?, state).await?;
     // Fails only when the session ended meanwhile, which is what was asked for.
-    let _ = entry.actor.send(Close(CloseReason::PeerLeft)).await;
+    entry.actor.send(Close(CloseReason::PeerLeft)).await.ok();
     Ok(reply::ok())
 }
 

@@ -127,7 +127,8 @@ async fn each_wrong_offer_is_refused_with_its_status_and_words() {
         format!("{OFFER}m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\nc=IN IP4 0.0.0.0\r\na=mid:2\r\n");
     let large = format!("{OFFER}a=x:{}\r\n", "x".repeat(200_000));
     let plain = ("Content-Type", "text/plain");
-    let cases: &[(&str, &[(&str, &str)], &str, u16, &str)] = &[
+    type Case<'a> = (&'a str, &'a [(&'a str, &'a str)], &'a str, u16, &'a str);
+    let cases: &[Case<'_>] = &[
         ("/cam/whip", &[], OFFER, 400, "invalid Content-Type"),
         ("/cam/whip", &[plain], OFFER, 400, "invalid Content-Type"),
         ("/cam/whip", &[SDP], "", 400, "bad SDP"),
