@@ -22,47 +22,47 @@ macro_rules! counters {
 
 counters! {
     /// Datagrams received on the WebRTC ports.
-    datagrams => "weft_rtc_datagrams_received",
+    datagrams => "weft_rtc_datagrams_received_total",
     /// Bytes received on the WebRTC ports.
-    bytes => "weft_rtc_bytes_received",
+    bytes => "weft_rtc_bytes_received_total",
     /// Datagrams sent from the WebRTC ports.
-    sent => "weft_rtc_datagrams_sent",
+    sent => "weft_rtc_datagrams_sent_total",
     /// Datagrams that could not be sent.
-    send_failed => "weft_rtc_datagrams_send_failed",
+    send_failed => "weft_rtc_datagrams_send_failed_total",
     /// Dropped: source not learnt and not a connectivity check of a known session.
-    unknown_source => "weft_rtc_dropped_unknown_source",
+    unknown_source => "weft_rtc_dropped_unknown_source_total",
     /// Dropped: connectivity check whose message integrity is wrong.
-    bad_integrity => "weft_rtc_dropped_bad_integrity",
+    bad_integrity => "weft_rtc_dropped_bad_integrity_total",
     /// Dropped: neither STUN, DTLS, RTP nor RTCP, or of an impossible length.
-    junk => "weft_rtc_dropped_junk",
+    junk => "weft_rtc_dropped_junk_total",
     /// Dropped: RTP or RTCP of a source or payload type neither announced nor learnt.
-    unknown_ssrc => "weft_rtc_dropped_unknown_ssrc",
+    unknown_ssrc => "weft_rtc_dropped_unknown_ssrc_total",
     /// Dropped: media that waited in the kernel for more than 500 ms while the loop stood still.
-    stale => "weft_rtc_dropped_stale",
+    stale => "weft_rtc_dropped_stale_total",
     /// Dropped: media before DTLS was up, beyond what is held for it.
-    early => "weft_rtc_dropped_early",
+    early => "weft_rtc_dropped_early_total",
     /// Times the loop stood still for more than 500 ms.
-    stalls => "weft_rtc_loop_stalls",
+    stalls => "weft_rtc_loop_stalls_total",
     /// RTP packets handed on.
-    rtp => "weft_rtc_rtp_packets",
+    rtp => "weft_rtc_rtp_packets_total",
     /// RTP packets recovered by retransmission (RTX).
-    rtx => "weft_rtc_rtx_packets",
+    rtx => "weft_rtc_rtx_packets_total",
     /// Sequence numbers asked for again.
-    nacks => "weft_rtc_nacks_sent",
+    nacks => "weft_rtc_nacks_sent_total",
     /// Key frames asked for.
-    plis => "weft_rtc_plis_sent",
+    plis => "weft_rtc_plis_sent_total",
     /// Peers answered.
-    peers_opened => "weft_rtc_peers_opened",
+    peers_opened => "weft_rtc_peers_opened_total",
     /// Peers whose DTLS came up.
-    peers_connected => "weft_rtc_peers_connected",
+    peers_connected => "weft_rtc_peers_connected_total",
     /// Peers closed, connected or not.
-    peers_closed => "weft_rtc_peers_closed",
+    peers_closed => "weft_rtc_peers_closed_total",
     /// Peers that did not connect in time.
-    handshake_timeouts => "weft_rtc_handshake_timeouts",
+    handshake_timeouts => "weft_rtc_handshake_timeouts_total",
     /// Offers refused because the shard was full.
-    refused_full => "weft_rtc_refused_full",
+    refused_full => "weft_rtc_refused_full_total",
     /// Commands to a peer that found the shard's queue full.
-    commands_deferred => "weft_rtc_commands_deferred",
+    commands_deferred => "weft_rtc_commands_deferred_total",
 }
 
 /// Adds one.

@@ -29,7 +29,7 @@ pub(crate) fn serve(config: Config, role: Role, demo: bool) -> ExitCode {
     match system.block_on(run(config, role, demo)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!("{error:#}");
+            tracing::error!("{error}");
             ExitCode::FAILURE
         }
     }

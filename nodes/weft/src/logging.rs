@@ -1,6 +1,7 @@
 //! Sets up the log: one line per event on standard error, as much as `logLevel` asks for.
 //! What is logged is each part's business.
 
+use std::io::IsTerminal;
 use tracing_subscriber::EnvFilter;
 use weft_config::LogLevel;
 
@@ -12,6 +13,7 @@ pub(crate) fn start(level: LogLevel) {
     let filter = EnvFilter::try_from_env("WEFT_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
         .with_target(true);
     // Fails only when a test has set another log up, which is then the right one.

@@ -30,6 +30,9 @@ pub(crate) struct View {
 /// What an RTSP reader is called in the API.
 const RTSP_SESSION: &str = "rtspSession";
 
+/// The hub's own count of bytes sent to readers, those that have left included.
+const HUB_BYTES: &str = "weft_egress_rtp_bytes_sent_total";
+
 impl NodeView for View {
     fn identity(&self) -> Identity {
         self.identity.clone()
@@ -85,7 +88,11 @@ impl NodeView for View {
 fn line(hub: HubView) -> HubLine {
     HubLine {
         stream: hub.stream,
-        bytes_sent: hub.readers.iter().map(|r| r.bytes).sum(),
+        bytes_sent: hub
+            .counters
+            .iter()
+            .find(|(name, _)| *name == HUB_BYTES)
+            .map_or(0, |(_, bytes)| *bytes),
         readers: hub
             .readers
             .iter()
