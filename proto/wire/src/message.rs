@@ -183,7 +183,8 @@ pub enum CloseReason {
     StreamEnded,
     /// The reader did not take what was sent.
     TooSlow,
-    /// A fault of ours.
+    /// A fault of ours; also what a reason of a later release reads as.
+    #[serde(other)]
     Internal,
 }
 
