@@ -26,7 +26,8 @@ while capture.isOpened() and not report.enough(frames):
         break
     if picture.size == 0:
         report.errors.append("an empty picture")
-    report.picture(capture.get(cv2.CAP_PROP_POS_MSEC))
+    # OpenCV says 0 for a picture without a time, and the first has none.
+    report.picture(capture.get(cv2.CAP_PROP_POS_MSEC) if report.frames else None)
 capture.release()
 
 os.dup2(kept, 2)

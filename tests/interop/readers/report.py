@@ -7,7 +7,8 @@ import time
 class Report:
     """Counts frames and watches that times rise."""
 
-    def __init__(self, takes_audio):
+    def __init__(self, takes_audio, rises_strictly=True):
+        self.rises_strictly = rises_strictly
         self.start = time.monotonic()
         self.frames = 0
         self.audio = 0 if takes_audio else None
@@ -17,9 +18,12 @@ class Report:
         self._last = {}
 
     def picture(self, at):
+        self.frames += 1
         if self.first is None:
             self.first = round(time.monotonic() - self.start, 3)
-        self.frames += 1
+            # FFmpeg's parser gives the first picture of any RTSP stream no time: it looks it up by a position in a file.
+            if at is None:
+                return
         self._rises("video", at)
 
     def sound(self, at):
@@ -30,9 +34,10 @@ class Report:
         if at is None:
             self.errors.append(f"{track} frame without a time")
             return
-        if track in self._last and at <= self._last[track]:
+        last = self._last.get(track)
+        if last is not None and (at < last or (self.rises_strictly and at == last)):
             self.monotonic = False
-            self.errors.append(f"{track} went from {self._last[track]} to {at} at picture {self.frames}")
+            self.errors.append(f"{track} went from {last} to {at} at picture {self.frames}")
         self._last[track] = at
 
     def enough(self, frames):

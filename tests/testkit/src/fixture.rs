@@ -64,7 +64,10 @@ pub fn clip(recipe: Recipe) -> Result<Clip> {
     let raw = folder.join(format!("{}.h264", recipe.name));
     if !raw.exists() {
         // Written under a name of its own and renamed, so that tests running side by side never see half a file.
-        let part = |path: &Path| path.with_extension(format!("{}.part", std::process::id()));
+        let part = |path: &Path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            folder.join(format!("part-{}-{name}", std::process::id()))
+        };
         encode(recipe, &part(&path))?;
         ffmpeg(&[
             "-i",

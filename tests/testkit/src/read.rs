@@ -51,7 +51,7 @@ pub struct Report {
     pub frames: u64,
     /// Audio frames decoded; absent where the reader takes none.
     pub audio: Option<u64>,
-    /// Whether the times of the pictures, and of the audio, only rose.
+    /// Whether the times of the pictures, and of the audio, only rose (GStreamer: never fell).
     pub monotonic: bool,
     /// Lines in which the decoder or the demuxer complains.
     pub errors: Vec<String>,
