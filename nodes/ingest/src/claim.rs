@@ -3,14 +3,15 @@
 
 use crate::config::SILENT_OWNER;
 use std::time::Duration;
+use tokio::time::{Instant, sleep_until, timeout};
 use weft_bus::{Bus, Claim, ClaimError, Registry, RequestError};
 use weft_wire::{Epoch, NodeName, StreamName, StreamRecord};
 
 /// Rounds of a contested claim before it is given up: each is lost only to a claim of somebody else.
 const ROUNDS: usize = 8;
-/// Questions to an owner that does not answer, and the time between them: three times in 1 s.
-const OWNER_ASKED: usize = 3;
-const OWNER_PAUSE: Duration = Duration::from_millis(300);
+/// Questions to an owner that does not answer, and the time each gets: three in 1 s.
+const OWNER_ASKED: u32 = 3;
+const OWNER_TIME: Duration = Duration::from_millis(330);
 
 /// A claim that was won.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -70,15 +71,14 @@ pub(crate) async fn owner_is_well(
     stream: &StreamName,
     recorded: bool,
 ) -> Result<bool, weft_bus::Error> {
+    let started = Instant::now();
     for attempt in 0..OWNER_ASKED {
-        if attempt > 0 {
-            tokio::time::sleep(OWNER_PAUSE).await;
-        }
-        match bus.owner(stream.clone()).await {
-            Ok(owner) => return Ok(u128::from(owner.media_age_ms) < SILENT_OWNER.as_millis()),
-            Err(RequestError::NoOwner) if !recorded => return Ok(false),
-            Err(RequestError::Bus(error)) => return Err(error),
-            Err(_) => {}
+        sleep_until(started + OWNER_TIME * attempt).await;
+        match timeout(OWNER_TIME, bus.owner(stream.clone())).await {
+            Ok(Ok(owner)) => return Ok(u128::from(owner.media_age_ms) < SILENT_OWNER.as_millis()),
+            Ok(Err(RequestError::NoOwner)) if !recorded => return Ok(false),
+            Ok(Err(RequestError::Bus(error))) => return Err(error),
+            Ok(Err(_)) | Err(_) => {}
         }
     }
     Ok(false)

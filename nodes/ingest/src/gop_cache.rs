@@ -88,6 +88,11 @@ impl GopCache {
         self.gop.is_some()
     }
 
+    /// True once there was a key unit.
+    pub(crate) fn had_key(&self) -> bool {
+        self.last_key.is_some()
+    }
+
     /// Groups of pictures given up because they were too long or too large.
     pub(crate) fn given_up(&self) -> u64 {
         self.given_up

@@ -82,7 +82,6 @@ fn open(
         secret: opening.secret,
         fabric: opening.fabric,
         peer: Arc::clone(&peer),
-        video: video.is_some(),
         pli: video.filter(|t| t.pli).map(|t| t.index),
         outlet: Rc::clone(&outlet),
         sessions: opening.sessions,

@@ -47,8 +47,6 @@ pub(crate) struct Parts {
     pub(crate) secret: Uuid,
     pub(crate) fabric: Fabric,
     pub(crate) peer: Arc<dyn Peer>,
-    /// Video was agreed on.
-    pub(crate) video: bool,
     /// The video track whose publisher obeys key frame requests.
     pub(crate) pli: Option<usize>,
     pub(crate) outlet: Rc<RefCell<Outlet>>,
@@ -174,7 +172,7 @@ impl Session {
             stream = %live.stream, session = %live.id, epoch = %won.epoch, tracks = live.status().tracks.len(),
             "stream is live"
         );
-        let joinable = outlet.borrow_mut().open(publication, won.epoch, self.parts.video);
+        let joinable = outlet.borrow_mut().open(publication, won.epoch);
         self.tell(
             Claimed {
                 secret: self.parts.secret,

@@ -12,6 +12,8 @@ const JUMP_US: i64 = 500_000;
 const SETTLE_US: i64 = 2_000_000;
 /// Estimates are remembered for one to two of these.
 const MEMORY_US: i64 = 30_000_000;
+/// No packet travels this much longer than the fastest: the media clock stood still meanwhile.
+const STOOD_STILL_US: i64 = 5_000_000;
 /// A publisher's clock further from ours than this counts no UTC (uptime, or never set): its reports are not used.
 const ABSURD_US: i64 = 86_400_000_000;
 
@@ -174,7 +176,12 @@ impl CaptureClock {
 
     /// The arrival line's base: as if the whole track had travelled like its fastest packets of late.
     fn arrived(&mut self, media: i64, now: i64) -> i64 {
-        let least = self.arrivals.add(now.saturating_sub(media), now);
+        let delay = now.saturating_sub(media);
+        let mut least = self.arrivals.add(delay, now);
+        if delay - least > STOOD_STILL_US {
+            self.arrivals = RecentMin::default();
+            least = self.arrivals.add(delay, now);
+        }
         if self.arrival.is_none() {
             self.first_arrival = now;
         }
@@ -234,6 +241,14 @@ mod tests {
             assert!(stamp.capture >= last, "frame {n}");
             last = stamp.capture;
         }
+    }
+
+    #[test]
+    fn a_media_clock_that_stood_still_is_found_out_at_once() {
+        let mut clock = clock();
+        clock.stamp(0, CaptureTime(T0));
+        let back = CaptureTime(T0 + 20_000_000);
+        assert_eq!(clock.stamp(FRAME, back).capture, back);
     }
 
     #[test]

@@ -11,7 +11,7 @@ mod track;
 pub(crate) use outlet::Outlet;
 
 use crate::config::{AUDIO_ALONE_AFTER, STALLED_AFTER};
-use crate::counters::{add, get};
+use crate::counters::add;
 use crate::live::Live;
 use crate::messages::Event;
 use capture::CaptureClock;
@@ -97,8 +97,9 @@ impl Receiver {
             }
             lines[negotiated.index] = line;
         }
-        let infos = lines.iter().flatten().map(|l| l.track.info.clone());
-        live.status().tracks = infos.collect();
+        let mut infos: Vec<_> = lines.iter().flatten().map(|l| l.track.info.clone()).collect();
+        infos.sort_by_key(|info| info.id);
+        live.status().tracks = infos;
         let video = (lines.iter().flatten()).any(|l| l.track.kind == MediaKind::Video);
         Self {
             live,
@@ -270,14 +271,16 @@ impl MediaReceiver for Receiver {
     fn rtp(&mut self, now: Instant, packet: ReceivedRtp, _: &mut Feedback) {
         let (index, bytes) = (packet.track, packet.payload.len() as u64);
         let at = self.at(now);
+        if self.live.media_age(now) >= STALLED_AFTER && self.first_media.is_some() {
+            // Back after a silence: readers go on at a key unit (design §5).
+            self.silent = true;
+            for line in self.lines.iter_mut().flatten() {
+                line.track.shut();
+            }
+        }
         let Some(Some(line)) = self.lines.get_mut(index) else {
             return;
         };
-        if self.live.media_age(now) >= STALLED_AFTER && get(&self.live.counters.packets) > 0 {
-            // Back after a silence: readers go on at a key unit (design §5).
-            self.silent = true;
-            line.track.shut();
-        }
         if !line.track.push(now, at, packet) {
             add(&self.live.node.packets_foreign, 1);
             return;

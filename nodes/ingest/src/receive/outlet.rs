@@ -82,17 +82,20 @@ impl Outlet {
 
     /// The name is ours: publishes what was held from the newest key unit on, then everything. False when no group of
     /// pictures to begin with was held and a key unit must be asked for.
-    pub(crate) fn open(&mut self, publication: Publication, epoch: Epoch, video: bool) -> bool {
+    pub(crate) fn open(&mut self, publication: Publication, epoch: Epoch) -> bool {
         if matches!(self.phase, Phase::Over) {
             return true;
         }
         self.phase = Phase::Open { publication, epoch };
         let (held, joinable) = {
             let cache = self.live.cache();
-            match (video, cache.joinable()) {
-                (_, true) => (cache.running_gop(), true),
-                (true, false) => (Vec::new(), false),
-                (false, false) => (cache.all(), true),
+            if cache.joinable() {
+                (cache.running_gop(), true)
+            } else if cache.had_key() {
+                (Vec::new(), false)
+            } else {
+                // Sound alone: each unit stands for itself.
+                (cache.all(), true)
             }
         };
         for unit in held {
