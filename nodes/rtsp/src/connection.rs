@@ -21,7 +21,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
-use weft_rtsp::{Allowed, Frame, Framer, Limits, Session, State};
+use weft_rtsp::{Allowed, Frame, Framer, Limits, Session};
 use weft_wire::CloseReason;
 
 /// Bytes asked of the system per read.
@@ -126,6 +126,8 @@ fn new_session(shared: &Shared, id: Uuid) -> Session {
 impl Connection {
     async fn run(&mut self) -> End {
         loop {
+            // A client that sends without end has its own connection to itself, not its thread.
+            tokio::task::coop::consume_budget().await;
             if let Err(end) = self.take_frames().await {
                 return end;
             }
@@ -160,7 +162,8 @@ impl Connection {
     /// Waits for whatever comes first.
     async fn wake(&mut self, wait: Option<Wait>, deadline: Option<Instant>) -> Wake {
         // While something is left to send, nothing is taken from the reader's queue: it overflows and skips, we stay small.
-        let take = self.out.is_empty() && self.session.state() == State::Playing;
+        // A paused reader has nothing but its end to take.
+        let take = self.out.is_empty();
         let interest = if self.out.stream.is_empty() {
             Interest::READABLE
         } else if self.out.is_full() {

@@ -1,6 +1,7 @@
 //! A reader's packets on their way to the UDP sockets: gathered into runs of equal size, paced, sent.
 //! What the packets are and in what order they come is decided where blocks are taken.
 
+use crate::outbox::KEEP;
 use crate::udp::UdpPair;
 use bytes::{Buf, BytesMut};
 use std::collections::VecDeque;
@@ -120,7 +121,7 @@ impl Datagrams {
             }
             let packets = &self.bytes[..run.bytes];
             let sent = if run.report {
-                udp.send_rtcp(run.to, packets)
+                udp.send_rtcp(run.to, self.local, packets)
             } else {
                 udp.send_rtp(run.to, self.local, packets, run.segment)
             };
@@ -132,6 +133,9 @@ impl Datagrams {
             self.budget -= cost;
             self.bytes.advance(run.bytes);
             self.runs.pop_front();
+        }
+        if self.bytes.capacity() > KEEP {
+            self.bytes = BytesMut::new();
         }
         None
     }

@@ -9,8 +9,9 @@ use tokio::time::Instant;
 
 /// A batch ends when this much is gathered: one write, and the most that is held beside one access unit.
 pub(crate) const BATCH: usize = 256 * 1024;
-/// A buffer that one large picture has grown beyond this is given back once it is empty.
-const KEEP: usize = 1024 * 1024;
+/// A buffer that a large picture has grown beyond this is given back once it is empty: with hundreds of readers, what
+/// each keeps after its first group of pictures would be most of the process.
+pub(crate) const KEEP: usize = 128 * 1024;
 
 /// What is still to be sent.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use crate::sessions::Entry;
 use crate::{DescribeRequest, ReaderSpec, Refusal};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, SystemTime};
-use weft_rtsp::{Action, Chosen, Lower, Request, Response, SetUp, Status, Target};
+use weft_rtsp::{Action, Chosen, Lower, Request, Response, SetUp, State, Status, Target};
 use weft_wire::{StreamName, TrackId, TrackInfo};
 
 /// What a client is told to wait when a stream could not be found in time.
@@ -67,20 +67,20 @@ impl Connection {
             Ok(name) => name,
             Err(e) => return request.refuse(Status::BAD_REQUEST, &e.to_string()),
         };
-        if let Err(refusal) = self.find(&name, &target).await {
-            return refused(request, refusal);
+        let found = match self.find(&name, &target).await {
+            Ok(found) => found,
+            Err(refusal) => return refused(request, refusal),
+        };
+        let sdp = weft_sdp::description(&found.source.tracks(), &name, rand::random::<u32>().into());
+        if self.session.state() == State::Init {
+            // Kept, so that the stream stays open until PLAY. A session that has tracks keeps theirs.
+            self.found = Some(found);
         }
-        match &self.found {
-            Some(found) => {
-                let sdp = weft_sdp::description(&found.source.tracks(), &name, rand::random::<u32>().into());
-                self.session.described(request, &target, sdp)
-            }
-            None => request.answer(Status::INTERNAL),
-        }
+        self.session.described(request, &target, sdp)
     }
 
-    /// Finds the stream and keeps it, so that it stays open between DESCRIBE and PLAY.
-    async fn find(&mut self, name: &StreamName, target: &Target) -> Result<(), Refusal> {
+    /// Exclusive although it changes nothing: readers are `Send` and not `Sync`, so a shared borrow could not be awaited.
+    async fn find(&mut self, name: &StreamName, target: &Target) -> Result<Found, Refusal> {
         let asked = self.shared.handler.describe(DescribeRequest {
             stream: name.clone(),
             query: target.query.clone(),
@@ -92,12 +92,11 @@ impl Connection {
             found = tokio::time::timeout(limit, asked) => found.unwrap_or(Err(Refusal::Unavailable(RETRY_AFTER)))?,
             () = self.stop.cancelled() => return Err(Refusal::Unavailable(RETRY_AFTER)),
         };
-        self.found = Some(Found {
+        Ok(Found {
             path: target.path.clone(),
             query: target.query.clone(),
             source,
-        });
-        Ok(())
+        })
     }
 
     async fn set_up(&mut self, request: &Request, mut setup: SetUp) -> Response {
@@ -109,10 +108,11 @@ impl Connection {
             Ok(name) => name,
             Err(e) => return request.refuse(Status::BAD_REQUEST, &e.to_string()),
         };
-        if self.found.as_ref().is_none_or(|f| f.path != setup.target.path)
-            && let Err(refusal) = self.find(&name, &setup.target).await
-        {
-            return refused(request, refusal);
+        if self.found.as_ref().is_none_or(|f| f.path != setup.target.path) {
+            match self.find(&name, &setup.target).await {
+                Ok(found) => self.found = Some(found),
+                Err(refusal) => return refused(request, refusal),
+            }
         }
         let tracks = self.tracks();
         let track = match (setup.target.track, tracks.as_slice()) {

@@ -27,8 +27,10 @@ const DATAGRAM: usize = 2048;
 #[derive(Debug)]
 pub(crate) struct UdpPair {
     pub(crate) rtp: UdpSocket,
-    offload: UdpSocketState,
+    rtp_state: UdpSocketState,
     rtcp: UdpSocket,
+    /// Several reports of one client may be read as one datagram through it; who sent them is all that counts.
+    rtcp_state: UdpSocketState,
     pub(crate) pulses: Arc<Pulses>,
 }
 
@@ -47,10 +49,12 @@ impl UdpPair {
                 _ = socket.set_recv_buffer_size(RECEIVE_BUFFER);
             }
             let rtp = UdpSocket::from_std(rtp.into())?;
+            let rtcp = UdpSocket::from_std(rtcp.into())?;
             Ok(Self {
-                offload: UdpSocketState::new((&rtp).into())?,
+                rtp_state: UdpSocketState::new((&rtp).into())?,
                 rtp,
-                rtcp: UdpSocket::from_std(rtcp.into())?,
+                rtcp_state: UdpSocketState::new((&rtcp).into())?,
+                rtcp,
                 pulses: Arc::default(),
             })
         };
@@ -78,7 +82,7 @@ impl UdpPair {
 
     /// Most packets of equal size that one call may send.
     pub(crate) fn max_segments(&self) -> usize {
-        self.offload.max_gso_segments()
+        self.rtp_state.max_gso_segments()
     }
 
     /// Sends packets of `segment` bytes each, the last one may be shorter. `WouldBlock`: wait for [`Self::rtp`] to be
@@ -90,16 +94,10 @@ impl UdpPair {
         packets: &[u8],
         segment: usize,
     ) -> io::Result<()> {
-        let send = |contents: &[u8], segment_size| {
-            let transmit = Transmit {
-                destination: self.reachable(to),
-                ecn: None,
-                contents,
-                segment_size,
-                src_ip: self.source(from),
-            };
+        let send = |packets: &[u8], segment| {
+            let transmit = self.transmit(to, from, packets, segment);
             self.rtp.try_io(Interest::WRITABLE, || {
-                self.offload.try_send((&self.rtp).into(), &transmit)
+                self.rtp_state.try_send((&self.rtp).into(), &transmit)
             })
         };
         if packets.len() <= segment {
@@ -115,8 +113,27 @@ impl UdpPair {
     }
 
     /// Sends a report. One that cannot be sent at once is lost; the next one says more.
-    pub(crate) fn send_rtcp(&self, to: SocketAddr, packet: &[u8]) -> io::Result<()> {
-        self.rtcp.try_send_to(packet, self.reachable(to)).map(drop)
+    pub(crate) fn send_rtcp(&self, to: SocketAddr, from: IpAddr, packet: &[u8]) -> io::Result<()> {
+        let transmit = self.transmit(to, from, packet, None);
+        self.rtcp.try_io(Interest::WRITABLE, || {
+            self.rtcp_state.try_send((&self.rtcp).into(), &transmit)
+        })
+    }
+
+    fn transmit<'a>(
+        &self,
+        to: SocketAddr,
+        from: IpAddr,
+        contents: &'a [u8],
+        segment_size: Option<usize>,
+    ) -> Transmit<'a> {
+        Transmit {
+            destination: self.reachable(to),
+            ecn: None,
+            contents,
+            segment_size,
+            src_ip: self.source(from),
+        }
     }
 
     /// The form in which our socket's family writes this address.

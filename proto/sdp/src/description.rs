@@ -5,6 +5,7 @@ use base64::{Engine, engine::general_purpose::STANDARD as BASE64};
 use bytes::Bytes;
 use std::fmt::Write;
 use std::num::NonZeroU32;
+use weft_rtp::SpsInfo;
 use weft_wire::{ClockRate, Codec, MediaKind, StreamName, TrackId, TrackInfo};
 
 /// RTP payload type of every video track we send.
@@ -215,6 +216,9 @@ fn track_info(id: TrackId, map: &str, parameters: &str) -> Option<TrackInfo> {
             .filter_map(|s| BASE64.decode(s.trim()).ok())
             .filter(|s| !s.is_empty());
         info.parameter_sets = sets.map(Bytes::from).collect();
+        if let Some(sps) = info.parameter_sets.first().and_then(|s| SpsInfo::parse(s)) {
+            (info.width, info.height) = (sps.width, sps.height);
+        }
     } else if name.eq_ignore_ascii_case("opus") {
         info.codec = Codec::Opus;
         info.channels = if parameter("sprop-stereo") == Some("1") {

@@ -10,8 +10,8 @@ fn video(sets: &[&'static [u8]]) -> TrackInfo {
         clock_rate: ClockRate::VIDEO,
         channels: 0,
         parameter_sets: sets.iter().map(|s| Bytes::from_static(s)).collect(),
-        width: 0,
-        height: 0,
+        width: if sets.is_empty() { 0 } else { 1280 },
+        height: if sets.is_empty() { 0 } else { 720 },
     }
 }
 
@@ -55,7 +55,10 @@ fn an_independent_parser_finds_every_line() {
         (video.media.as_str(), video.proto.as_str(), video.fmt.as_str()),
         ("video", "RTP/AVP", "96")
     );
-    assert_eq!(video.get_first_attribute_value("control"), Some(Some("trackID=0")));
+    assert_eq!(
+        video.get_first_attribute_value("control"),
+        Some(Some("trackID=0"))
+    );
     let audio = &session.medias[1];
     assert_eq!(
         audio.get_first_attribute_value("rtpmap"),

@@ -64,10 +64,13 @@ impl Answer {
 
 impl Client {
     pub async fn connect(server: &Running) -> Self {
-        let address = server.addresses().rtsp;
+        Self::connect_to(server.addresses().rtsp).await
+    }
+
+    pub async fn connect_to(server: SocketAddr) -> Self {
         Self {
-            stream: TcpStream::connect(address).await.unwrap(),
-            server: address,
+            stream: TcpStream::connect(server).await.unwrap(),
+            server,
             buffer: Vec::new(),
             cseq: 0,
             session: None,

@@ -215,3 +215,27 @@ async fn teardown_is_answered_and_closes() {
     assert_eq!(server.demo.described.load(SeqCst), 1);
     assert_eq!(server.demo.joined.lock().unwrap()[0].tracks, [VIDEO, mock::AUDIO]);
 }
+
+#[tokio::test]
+async fn a_paused_reader_is_told_when_its_stream_ends() {
+    let server = mock::start();
+    let mut client = Client::connect(&server).await;
+    client.play("video", &[0]).await;
+    let url = client.url("video");
+    assert_eq!(client.ask("PAUSE", &url, "").await.status, 200);
+    server.video.tell(&mock::ended());
+    client.until_closed().await;
+}
+
+#[tokio::test]
+async fn describing_another_stream_moves_no_session() {
+    let server = mock::start();
+    let mut client = Client::connect(&server).await;
+    let track = client.url("video/trackID=0");
+    client.set_up(&track, TCP).await;
+    let other = client.url("demo");
+    assert_eq!(client.ask("DESCRIBE", &other, "").await.status, 200);
+    let url = client.url("video");
+    assert_eq!(client.ask("PLAY", &url, "").await.status, 200);
+    assert_eq!((server.video.readers(), server.demo.readers()), (1, 0));
+}

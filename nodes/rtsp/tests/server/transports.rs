@@ -3,6 +3,7 @@
 
 use crate::client::{Answer, Client, Item, Rtp, rtp};
 use crate::mock::{self, AUDIO_SSRC, AUDIO_START, CAPTURE_START, Running, VIDEO, VIDEO_SSRC};
+use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::net::UdpSocket;
 use weft_rtsp_server::{ReaderEvent, RtpLine};
@@ -167,7 +168,7 @@ async fn ports() -> (UdpSocket, UdpSocket, u16) {
     }
 }
 
-async fn datagram(socket: &UdpSocket) -> (Vec<u8>, std::net::SocketAddr) {
+async fn datagram(socket: &UdpSocket) -> (Vec<u8>, SocketAddr) {
     let mut buffer = [0; 2048];
     let (len, from) = tokio::time::timeout(Duration::from_secs(10), socket.recv_from(&mut buffer))
         .await
@@ -321,4 +322,58 @@ async fn the_end_of_a_stream_is_a_goodbye_and_a_closed_connection() {
     // Receiver report, description, BYE.
     let bye = [&[0x81, 203, 0, 1][..], &VIDEO_SSRC.to_be_bytes()].concat();
     assert!(last.ends_with(&bye), "{last:x?}");
+}
+
+#[tokio::test]
+async fn a_large_picture_over_udp_is_paced_and_arrives_whole() {
+    let server = mock::start();
+    let mut client = Client::connect(&server).await;
+    let (media, _reports, port) = ports().await;
+    play_udp(&server, &mut client, port, "").await;
+    // Ten times what a reader's socket holds by default.
+    let block = server.video.picture(true, 2_000_000);
+    let mut seq = None;
+    for _ in 0..block.len() {
+        let packet = rtp(&datagram(&media).await.0);
+        assert_eq!(seq.unwrap_or(packet.seq), packet.seq);
+        seq = Some(packet.seq.wrapping_add(1));
+    }
+}
+
+/// The loopback address with this one's port.
+fn local(address: SocketAddr) -> SocketAddr {
+    SocketAddr::from(([127, 0, 0, 1], address.port()))
+}
+
+#[tokio::test]
+async fn sockets_bound_to_every_address_answer_from_the_one_the_client_speaks_to() {
+    for any in ["0.0.0.0:0", "[::]:0"] {
+        let any = any.parse().unwrap();
+        let server = mock::start_with(weft_rtsp_server::ServerConfig {
+            rtsp_address: any,
+            udp: Some(weft_rtsp_server::UdpAddresses { rtp: any, rtcp: any }),
+            ..mock::config()
+        });
+        server.video.picture(true, 5000);
+        let mut client = Client::connect_to(local(server.addresses().rtsp)).await;
+        let (media, reports, port) = ports().await;
+        play_udp(&server, &mut client, port, "").await;
+        for (socket, ours) in [
+            (&media, server.addresses().rtp),
+            (&reports, server.addresses().rtcp),
+        ] {
+            let (_, from) = datagram(socket).await;
+            assert_eq!(from, local(ours.unwrap()));
+        }
+        assert_eq!(
+            server.handle.sessions()[0].remote_addr.ip().to_string(),
+            "127.0.0.1"
+        );
+        // The client's report finds its session, whatever family the socket is of.
+        let to = local(server.addresses().rtcp.unwrap());
+        reports.send_to(&[0x80, 201, 0, 1, 0, 0, 0, 9], to).await.unwrap();
+        server
+            .until(|| server.counter("weft_rtsp_reports_received_total") == 1)
+            .await;
+    }
 }
