@@ -233,16 +233,6 @@ impl Reorder {
 
     /// A packet shortly before the window: late, or a duplicate, or one of a source that began anew.
     fn straggler(&mut self, seq: u64, packet: Packet) {
-        let hole = self
-            .holes
-            .iter()
-            .find(|h| (h.first..h.first + h.count).contains(&seq));
-        if let Some(hole) = hole {
-            self.stats.late += 1;
-            self.hold.observe(self.now, self.now.saturating_sub(hole.since));
-        } else {
-            self.stats.duplicates += 1;
-        }
         let run = if self.stragglers.0 == packet.seq {
             self.stragglers.1 + 1
         } else {
@@ -252,6 +242,17 @@ impl Reorder {
         if run >= RESTART_RUN {
             self.restart(packet.seq);
             self.hold_packet(packet);
+            return;
+        }
+        let hole = self
+            .holes
+            .iter()
+            .find(|h| (h.first..h.first + h.count).contains(&seq));
+        if let Some(hole) = hole {
+            self.stats.late += 1;
+            self.hold.observe(self.now, self.now.saturating_sub(hole.since));
+        } else {
+            self.stats.duplicates += 1;
         }
     }
 

@@ -1,0 +1,5 @@
+//! libFuzzer's way into `weft_fuzz::packetise_roundtrip`.
+//! What must hold is asserted there.
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| weft_fuzz::packetise_roundtrip(data));
