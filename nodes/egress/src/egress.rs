@@ -4,6 +4,7 @@
 use crate::config::EgressConfig;
 use crate::counters::{Counters, add};
 use crate::hub::{Shared, Source, TRY_AGAIN};
+use crate::life::HubState;
 use crate::task::Hub;
 use crate::views::HubView;
 use futures::future::{BoxFuture, join_all};
@@ -152,6 +153,10 @@ impl Egress {
             Source::hold(hub)
         };
         source.hub().opened().await?;
+        // Its readers may wait for the publisher to come back; nobody else is told of a stream that has ended.
+        if source.hub().face().state == HubState::Leaving {
+            return Err(Refusal::NotFound);
+        }
         Ok(Arc::new(source))
     }
 }

@@ -4,7 +4,6 @@
 use crate::counters::add;
 use crate::gop::Cached;
 use crate::hub::TRY_AGAIN;
-use crate::life::HubState;
 use crate::reader::{Queue, Reader};
 use crate::task::Hub;
 use crate::tracks::TrackOut;
@@ -53,8 +52,7 @@ impl Hub {
             self.wishes.audience(now, !self.readers.is_empty(), true);
             self.wishes.urgent();
         }
-        let held = self.life.state(now) == HubState::Held;
-        if !wants_video || held || !self.gop.units().is_empty() {
+        if !wants_video || self.life.is_away() || !self.gop.units().is_empty() {
             self.admit(now, waiting);
         } else if self.waiting.len() < MAX_WAITING {
             self.waiting.push(waiting);

@@ -23,6 +23,8 @@ pub enum HubState {
     Stalled,
     /// The publisher is gone; readers wait for the next one.
     Held,
+    /// The publisher said goodbye: the stream is over for newcomers, readers wait a moment for it to come back.
+    Leaving,
     /// Over; readers are closed.
     Ended(CloseReason),
 }
@@ -81,6 +83,7 @@ impl Life {
     pub(crate) fn state(&self, now: Instant) -> HubState {
         match self.end() {
             Some((end, reason)) if now >= end => HubState::Ended(reason),
+            Some(_) if matches!(self.ended, Some((_, CloseReason::PeerLeft))) => HubState::Leaving,
             Some(_) => HubState::Held,
             None if now >= self.media + STALLED => HubState::Stalled,
             None => HubState::Live,
@@ -93,6 +96,11 @@ impl Life {
         self.end()
             .map(|(end, _)| end)
             .or((now < stalled).then_some(stalled))
+    }
+
+    /// True while nobody publishes: what is asked for now will not come soon.
+    pub(crate) fn is_away(&self) -> bool {
+        self.gone.is_some()
     }
 
     fn end(&self) -> Option<(Instant, CloseReason)> {
@@ -145,7 +153,7 @@ mod tests {
         let (mut life, t) = life();
         life.goodbye(t, CloseReason::PeerLeft);
         life.nobody(t + s(1));
-        assert_eq!(life.state(t + s(2)), HubState::Held);
+        assert_eq!(life.state(t + s(2)), HubState::Leaving);
         assert_eq!(life.state(t + s(3)), HubState::Ended(CloseReason::StreamEnded));
         life.media(t + s(2));
         life.goodbye(t + s(2), CloseReason::Kicked);

@@ -26,8 +26,10 @@ use weft_wire::{CloseReason, KeyframeRequest, MediaKind, StreamState, TrackId, T
 
 /// An owner that has not answered by then will not: the next question may find the bus in better health.
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);
+/// A whole group of pictures may be megabytes.
+const NEWEST_LIMIT: Duration = Duration::from_secs(3);
 /// How long a description waits for the stream's beginning.
-const OPENING_LIMIT: Duration = Duration::from_secs(2);
+const OPENING_LIMIT: Duration = Duration::from_secs(3);
 /// Units taken from the bus in one go, before readers and deadlines are looked after.
 const DELIVERIES_AT_ONCE: usize = 64;
 
@@ -184,7 +186,7 @@ impl Hub {
         self.wish(now);
         let state = self.life.state(now);
         if *self.opening.borrow() == Opening::Pending {
-            if state == HubState::Held {
+            if self.life.is_away() {
                 // The owner that was just there is gone again.
                 return Some(Exit::Refused(Refusal::NotFound));
             }
@@ -226,8 +228,13 @@ impl Hub {
         while let Some(ask) = self.repair.poll(now) {
             let bus = Arc::clone(&self.egress.bus);
             let stream = self.shared.stream.clone();
+            let limit = if ask == Ask::Newest {
+                NEWEST_LIMIT
+            } else {
+                ANSWER_LIMIT
+            };
             self.questions.push(Box::pin(async move {
-                let answer = timeout(ANSWER_LIMIT, bus.units(stream, ask.request())).await;
+                let answer = timeout(limit, bus.units(stream, ask.request())).await;
                 Answer::Units(ask, answer.unwrap_or(Err(RequestError::Timeout)))
             }));
         }

@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use weft_bus::Bus;
 use weft_bus::memory::MemoryBus;
 use weft_egress::{Egress, HubState};
-use weft_rtsp_server::PlayHandler;
+use weft_rtsp_server::{PlayHandler, Refusal};
 use weft_wire::*;
 
 fn ms(ms: u64) -> Duration {
@@ -33,6 +33,8 @@ async fn a_publisher_that_says_goodbye_ends_its_readers_after_three_seconds() {
     camera.end(CloseReason::PeerLeft).await;
     sleep(ms(50)).await;
     assert!(!egress.hubs()[0].ready);
+    // For everybody else the stream is over at once.
+    assert_eq!(egress.describe(request()).await.err(), Some(Refusal::NotFound));
     viewer.watch(10_000).await;
     let (at, reason) = viewer.closed().unwrap();
     assert_eq!(reason, CloseReason::StreamEnded);

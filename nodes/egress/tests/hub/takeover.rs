@@ -6,7 +6,7 @@ use crate::viewer::*;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use weft_bus::Bus;
 use weft_bus::memory::MemoryBus;
 use weft_egress::Egress;
@@ -67,9 +67,14 @@ async fn a_report_stands_before_the_first_packet_of_the_next_session() {
     old.vanish().await;
     viewer.watch(5000).await;
     let before = viewer.seen.len();
+    let began = Instant::now();
     let _new = Camera::start(&bus, second()).await;
     viewer.watch(1000).await;
     viewer.assert_sound();
+    assert!(
+        viewer.seen[before].at - began < ms(50),
+        "readers wait for the newcomer's pictures"
+    );
     for track in [VIDEO, AUDIO] {
         let of_track = |s: &&Seen| match s.what {
             What::Unit { track: t, .. } | What::Report(t, _) => t == track,
