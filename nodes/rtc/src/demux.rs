@@ -8,6 +8,9 @@ use tokio::time::Instant;
 
 /// Addresses kept of one peer; more appear only when it roams.
 const MOST_ADDRESSES: usize = 8;
+/// Addresses learnt of one peer in its life. The core keeps each, so whoever replays a check from many ports must not
+/// make it grow for ever.
+const MOST_LEARNT: usize = 64;
 /// An address may pass to another peer once its owner has been silent for so long: a publisher that reconnects from the
 /// same port must not wait for its old session to fail.
 const SILENCE: Duration = Duration::from_secs(2);
@@ -47,7 +50,13 @@ struct Route {
 pub(crate) struct Demux {
     by_ufrag: HashMap<String, u64>,
     by_address: HashMap<SocketAddr, Route>,
-    addresses: HashMap<u64, Vec<SocketAddr>>,
+    addresses: HashMap<u64, Addresses>,
+}
+
+#[derive(Debug, Default)]
+struct Addresses {
+    kept: Vec<SocketAddr>,
+    learnt: usize,
 }
 
 impl Demux {
@@ -68,8 +77,20 @@ impl Demux {
         Some(route.peer)
     }
 
-    /// `peer` has proved that it sends from `address`. False: the address belongs to another one that is alive.
-    pub(crate) fn learn(&mut self, address: SocketAddr, peer: u64, now: Instant) -> bool {
+    /// `peer` has proved that it sends from `address`. `chosen` is where its media goes, which is never forgotten for
+    /// another. False: the address belongs to another peer that is alive, or this one has had too many.
+    pub(crate) fn learn(
+        &mut self,
+        address: SocketAddr,
+        peer: u64,
+        chosen: Option<SocketAddr>,
+        now: Instant,
+    ) -> bool {
+        if self.addresses.get(&peer).is_some_and(|a| a.learnt >= MOST_LEARNT)
+            && self.by_address.get(&address).is_none_or(|r| r.peer != peer)
+        {
+            return false;
+        }
         match self.by_address.get_mut(&address) {
             Some(route) if route.peer == peer => {
                 route.heard = now;
@@ -78,17 +99,24 @@ impl Demux {
             Some(route) if now.saturating_duration_since(route.heard) < SILENCE => return false,
             Some(route) => {
                 if let Some(old) = self.addresses.get_mut(&route.peer) {
-                    old.retain(|a| *a != address);
+                    old.kept.retain(|a| *a != address);
                 }
             }
             None => {}
         }
         self.by_address.insert(address, Route { peer, heard: now });
         let addresses = self.addresses.entry(peer).or_default();
-        addresses.push(address);
-        if addresses.len() > MOST_ADDRESSES {
-            let oldest = addresses.remove(0);
-            self.by_address.remove(&oldest);
+        addresses.learnt += 1;
+        addresses.kept.push(address);
+        if addresses.kept.len() > MOST_ADDRESSES {
+            let heard = |i: &usize| self.by_address.get(&addresses.kept[*i]).map(|r| r.heard);
+            let silent = (0..MOST_ADDRESSES)
+                .filter(|i| Some(addresses.kept[*i]) != chosen)
+                .min_by_key(heard);
+            if let Some(i) = silent {
+                let silent = addresses.kept.swap_remove(i);
+                self.by_address.remove(&silent);
+            }
         }
         true
     }
@@ -96,7 +124,7 @@ impl Demux {
     /// Forgets a peer.
     pub(crate) fn remove(&mut self, peer: u64) {
         self.by_ufrag.retain(|_, p| *p != peer);
-        for address in self.addresses.remove(&peer).unwrap_or_default() {
+        for address in self.addresses.remove(&peer).unwrap_or_default().kept {
             self.by_address.remove(&address);
         }
     }
@@ -114,10 +142,10 @@ mod tests {
     fn a_living_peer_keeps_its_address_and_a_silent_one_loses_it() {
         let now = Instant::now();
         let mut d = Demux::default();
-        assert!(d.learn(address(1), 1, now));
-        assert!(!d.learn(address(1), 2, now + Duration::from_secs(1)));
+        assert!(d.learn(address(1), 1, None, now));
+        assert!(!d.learn(address(1), 2, None, now + Duration::from_secs(1)));
         assert_eq!(d.by_address(address(1), now + Duration::from_secs(1)), Some(1));
-        assert!(d.learn(address(1), 2, now + Duration::from_secs(4)));
+        assert!(d.learn(address(1), 2, None, now + Duration::from_secs(4)));
         assert_eq!(d.by_address(address(1), now), Some(2));
         d.remove(1);
         assert_eq!(d.by_address(address(1), now), Some(2));
@@ -128,11 +156,13 @@ mod tests {
         let now = Instant::now();
         let mut d = Demux::default();
         d.add_ufrag("u".into(), 1);
-        for port in 1..100 {
-            assert!(d.learn(address(port), 1, now));
-        }
+        let learnt = (1..1000u16).filter(|port| {
+            let now = now + Duration::from_millis(u64::from(*port));
+            d.learn(address(*port), 1, Some(address(1)), now)
+        });
+        assert_eq!(learnt.count(), MOST_LEARNT);
         assert_eq!(
-            (d.by_address.len(), d.by_address(address(99), now)),
+            (d.by_address.len(), d.by_address(address(1), now)),
             (MOST_ADDRESSES, Some(1))
         );
         d.remove(1);

@@ -51,7 +51,7 @@ pub(crate) struct Link {
 impl Link {
     /// The peer has proved that it sends from `from`, to our address `to`.
     pub(crate) fn learn(&mut self, from: SocketAddr, to: Option<IpAddr>) {
-        if self.routes.iter().any(|r| *r == (from, to)) {
+        if self.routes.contains(&(from, to)) {
             return;
         }
         self.routes.retain(|(address, _)| *address != from);

@@ -119,8 +119,8 @@ pub(crate) fn negotiate(
         local,
     };
     let sdp = core.exchange(now, core.offer.clone())?;
-    let sdp = complete_answer(&sdp, &core.offered_candidates, max_bitrate);
     let answered = offer::parse(&sdp)?;
+    let sdp = complete_answer(&sdp, &core.offered_candidates, max_bitrate);
     if let Some(media) = answered.media.first() {
         core.first_mid.clone_from(&media.mid);
         core.first_media = format!("m={} 9 UDP/TLS/RTP/SAVPF 0", media.media);

@@ -88,7 +88,8 @@ pub trait MediaReceiver {
     fn round_trip(&mut self, rtt: Duration);
     /// The loop itself did not run for this long: count it out of every time limit; packets older than 500 ms are gone.
     fn loop_stalled(&mut self, now: Instant, pause: Duration, feedback: &mut Feedback);
-    /// The earliest of the deadlines given so far has come. Called after `rtp` too; returns the next deadline.
+    /// The deadline given last has come. Called once at the start and after `connected`, `rtp` and `loop_stalled` too;
+    /// returns the next deadline, which replaces the last.
     fn poll(&mut self, now: Instant, feedback: &mut Feedback) -> Option<Instant>;
     /// The peer is closed; the last call.
     fn closed(&mut self, reason: CloseReason);

@@ -1,25 +1,20 @@
 //! One peer on its shard: feeds the core, drains it until it is quiet, hands media to the receiver and its wishes back.
 //! Which datagrams come here, and when it is called, is the shard's business; what media means is the receiver's.
 
-use crate::counters::{Counters, add, count};
+mod media;
+
+use crate::counters::{Counters, count};
 use crate::handle::Shared;
 use crate::link::Link;
 use crate::negotiate::{Core, canonical};
-use crate::peer::{Feedback, MediaReceiver, PeerAddresses, ReceivedRtp, SenderReport};
+use crate::peer::{Feedback, MediaReceiver, PeerAddresses};
 use crate::shards::Place;
 use crate::socket::{Datagram, Socket};
-use crate::sources::Payload;
 use crate::stun::{Class, Transaction};
-use crate::tap::Tapped;
-use bytes::{Buf, BytesMut};
+use bytes::BytesMut;
 use rtc::peer_connection::event::RTCPeerConnectionEvent;
-use rtc::peer_connection::message::{RTCMessage, TaggedRTCMessage};
 use rtc::peer_connection::state::RTCPeerConnectionState;
 use rtc::peer_connection::transport::RTCDtlsTransportState;
-use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
-use rtc::rtcp::transport_feedbacks::transport_layer_nack::{
-    TransportLayerNack, nack_pairs_from_sequence_numbers,
-};
 use rtc::sansio::Protocol;
 use rtc::shared::{TaggedBytesMut, TransportContext, TransportProtocol};
 use std::net::SocketAddr;
@@ -110,6 +105,13 @@ impl Session {
             core_checked: now,
             writes: false,
         }
+    }
+
+    /// The first calls: what handles wanted meanwhile, the receiver's first deadline, the core's first timers.
+    pub(crate) fn start(&mut self, now: Instant, socket: &Socket) {
+        self.poll_receiver(now);
+        self.look(now, socket);
+        self.pump(now, socket);
     }
 
     pub(crate) fn is_closed(&self) -> bool {
@@ -308,6 +310,9 @@ impl Session {
 
     /// Drains the core until it is quiet: an event can bring writes, a write a timer, a timer an event.
     pub(crate) fn pump(&mut self, now: Instant, socket: &Socket) {
+        if self.is_closed() {
+            return;
+        }
         self.writes = false;
         self.core_checked = now;
         for _ in 0..MOST_ROUNDS {
@@ -363,147 +368,9 @@ impl Session {
             *shown = Some(remote);
         }
         self.receiver.connected(now, PeerAddresses { local, remote });
+        self.poll_receiver(now);
         for (from, datagram) in std::mem::take(&mut self.early) {
             self.feed(now, from, &datagram);
-        }
-    }
-
-    /// Hands on what came out of the core; true if there was something.
-    fn drain_tap(&mut self, now: Instant) -> bool {
-        let mut any = false;
-        while let Some(tapped) = self.core.tap.pop() {
-            any = true;
-            match tapped {
-                Tapped::Rtp(packet) => self.rtp(now, packet),
-                Tapped::SenderReport {
-                    ssrc,
-                    ntp,
-                    rtp_timestamp,
-                } => {
-                    if let Some(track) = self.core.sources.media_track(ssrc) {
-                        let report = SenderReport {
-                            track,
-                            ntp,
-                            rtp_timestamp,
-                        };
-                        self.receiver.sender_report(now, report);
-                    }
-                }
-            }
-        }
-        any
-    }
-
-    fn rtp(&mut self, now: Instant, mut packet: rtc::rtp::Packet) {
-        let header = &packet.header;
-        self.core.sources.prove(header.ssrc);
-        let Some(payload) = self.core.sources.payload(header.payload_type) else {
-            return;
-        };
-        let track = payload.track();
-        let (ssrc, seq) = match payload {
-            Payload::Media { .. } => {
-                let live = &mut self.live[track];
-                match live {
-                    // One layer is one track; a second announced source is another layer.
-                    Some(l)
-                        if l.ssrc != header.ssrc
-                            && now.saturating_duration_since(l.heard) < SOURCE_SILENCE =>
-                    {
-                        count(&self.counters.unknown_ssrc);
-                        return;
-                    }
-                    _ => {
-                        *live = Some(Live {
-                            ssrc: header.ssrc,
-                            heard: now,
-                        })
-                    }
-                }
-                (header.ssrc, header.sequence_number)
-            }
-            Payload::Repair { .. } => {
-                // RFC 4588 §4: the original sequence number comes first; padding has none.
-                let primary = self.media_ssrc(track);
-                if packet.payload.len() < 2 || !self.core.sources.repairs(header.ssrc, primary) {
-                    return;
-                }
-                count(&self.counters.rtx);
-                self.shared.recovered.fetch_add(1, Relaxed);
-                (primary, packet.payload.get_u16())
-            }
-        };
-        count(&self.counters.rtp);
-        self.shared.packets.fetch_add(1, Relaxed);
-        self.shared.bytes.fetch_add(packet.payload.len() as u64, Relaxed);
-        let received = ReceivedRtp {
-            track,
-            ssrc,
-            seq,
-            timestamp: packet.header.timestamp,
-            marker: packet.header.marker,
-            abs_capture: self.abs_capture(&packet.header),
-            payload: packet.payload,
-        };
-        let mut feedback = Feedback::default();
-        self.receiver.rtp(now, received, &mut feedback);
-        self.receiver_deadline = self.receiver.poll(now, &mut feedback);
-        self.apply(now, feedback);
-    }
-
-    fn abs_capture(&self, header: &rtc::rtp::Header) -> Option<u64> {
-        if self.core.abs_capture == 0 {
-            return None;
-        }
-        let value = header.get_extension(self.core.abs_capture)?;
-        value.first_chunk().map(|b| u64::from_be_bytes(*b))
-    }
-
-    fn poll_receiver(&mut self, now: Instant) {
-        let mut feedback = Feedback::default();
-        self.receiver_deadline = self.receiver.poll(now, &mut feedback);
-        self.apply(now, feedback);
-    }
-
-    fn media_ssrc(&self, track: usize) -> u32 {
-        let live = self.live.get(track).copied().flatten().map(|l| l.ssrc);
-        live.or_else(|| self.core.sources.announced(track))
-            .unwrap_or_default()
-    }
-
-    fn apply(&mut self, now: Instant, feedback: Feedback) {
-        for (track, seqs) in feedback.nack {
-            add(&self.counters.nacks, seqs.len());
-            let nack = TransportLayerNack {
-                sender_ssrc: self.sender_ssrc,
-                media_ssrc: self.media_ssrc(track),
-                nacks: nack_pairs_from_sequence_numbers(&seqs),
-            };
-            self.write_rtcp(now, Box::new(nack));
-        }
-        for track in feedback.keyframe {
-            count(&self.counters.plis);
-            let pli = PictureLossIndication {
-                sender_ssrc: self.sender_ssrc,
-                media_ssrc: self.media_ssrc(track),
-            };
-            self.write_rtcp(now, Box::new(pli));
-        }
-        self.ending = self.ending.or(feedback.close);
-    }
-
-    fn write_rtcp(&mut self, now: Instant, packet: Box<dyn rtc::rtcp::Packet>) {
-        if self.state != State::Connected {
-            return;
-        }
-        self.writes = true;
-        let message = RTCMessage::RtcpPacket(Default::default(), vec![packet]);
-        let written = self.core.pc.handle_write(TaggedRTCMessage {
-            now: now.into_std(),
-            message,
-        });
-        if let Err(error) = written {
-            tracing::debug!(%error, "the WebRTC core refused feedback");
         }
     }
 }

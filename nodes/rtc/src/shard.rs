@@ -233,7 +233,8 @@ impl Shard {
             count(&self.counters.bad_integrity);
             return None;
         }
-        self.demux.learn(d.from, peer, now).then_some(peer)
+        let chosen = session.link.remote().map(|(remote, _)| remote);
+        self.demux.learn(d.from, peer, chosen, now).then_some(peer)
     }
 
     fn drop_unknown(&mut self) {
@@ -320,10 +321,7 @@ impl Shard {
             // The publisher went away while it was waiting for the answer.
             handle.close(CloseReason::PeerLeft);
         }
-        self.with(peer, socket, |s, now, socket| {
-            s.look(now, socket);
-            s.pump(now, socket);
-        });
+        self.with(peer, socket, |s, now, socket| s.start(now, socket));
     }
 
     /// Calls a peer, then puts its next deadline in the timetable, or forgets it if it has closed. A panic of the core

@@ -52,8 +52,16 @@ pub(crate) fn bind(config: &RtcConfig, index: usize) -> Result<std::net::UdpSock
         if address.is_ipv6() {
             socket.set_only_v6(false)?;
         }
-        // Half of what is asked for is enough to hold the burst of a starting publisher, so a lower cap is no error.
         socket.set_recv_buffer_size(config.receive_buffer)?;
+        let bytes = socket.recv_buffer_size()?;
+        if bytes < config.receive_buffer {
+            // Media still flows; bursts of starting publishers are lost when the node is busy.
+            tracing::warn!(
+                bytes,
+                wanted = config.receive_buffer,
+                "small UDP receive buffer; raise net.core.rmem_max"
+            );
+        }
         socket.set_nonblocking(true)?;
         socket.bind(&address.into())?;
         Ok(socket.into())
