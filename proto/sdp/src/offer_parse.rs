@@ -242,10 +242,7 @@ fn media_attribute(
         }
         "ssrc" => {
             let ssrc = value.split(' ').next().and_then(|s| s.parse().ok());
-            let ssrc = ssrc.ok_or("ssrc needs a number")?;
-            if !media.ssrcs.contains(&ssrc) && media.ssrcs.len() < MAX_SSRCS {
-                media.ssrcs.push(ssrc);
-            }
+            announce(media, ssrc.ok_or("ssrc needs a number")?);
         }
         "ssrc-group" => {
             let mut words = value.split_ascii_whitespace();
@@ -253,12 +250,21 @@ fn media_attribute(
                 let mut ssrc = || words.next().and_then(|s| s.parse().ok());
                 if let (Some(primary), Some(repair)) = (ssrc(), ssrc()) {
                     media.retransmission.push((primary, repair));
+                    // FFmpeg names the source of its retransmissions nowhere else.
+                    announce(media, primary);
+                    announce(media, repair);
                 }
             }
         }
         _ => {}
     }
     Ok(())
+}
+
+fn announce(media: &mut OfferedMedia, ssrc: u32) {
+    if !media.ssrcs.contains(&ssrc) && media.ssrcs.len() < MAX_SSRCS {
+        media.ssrcs.push(ssrc);
+    }
 }
 
 fn codec<'a>(media: &'a mut OfferedMedia, payload_type: &str) -> Option<&'a mut OfferedCodec> {

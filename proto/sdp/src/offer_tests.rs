@@ -40,6 +40,13 @@ fn an_offer_of_h264_and_opus_is_read_whole() {
 }
 
 #[test]
+fn a_source_that_only_a_group_names_is_announced_too() {
+    let video = VIDEO.replace("a=ssrc:8 cname:x\r\n", "");
+    let o = check(&offer(&[&video])).expect("good");
+    assert_eq!(o.media[0].ssrcs, [7, 8]);
+}
+
+#[test]
 fn what_cannot_be_published_is_406() {
     let data = "m=application 9 UDP/DTLS/SCTP webrtc-datachannel\r\na=mid:2\r\n";
     for (sdp, part) in [
