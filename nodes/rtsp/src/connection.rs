@@ -161,7 +161,8 @@ impl Connection {
 
     /// Waits for whatever comes first.
     async fn wake(&mut self, wait: Option<Wait>, deadline: Option<Instant>) -> Wake {
-        // While something is left to send, nothing is taken from the reader's queue: it overflows and skips, we stay small.
+        // overflow: not here. While something is left to send, nothing is taken from the reader's queue: that one
+        // overflows and skips to a key unit, this one stays small.
         // A paused reader has nothing but its end to take.
         let take = self.out.is_empty();
         let interest = if self.out.stream.is_empty() {

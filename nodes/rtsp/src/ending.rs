@@ -125,7 +125,7 @@ impl Connection {
             let entry = &registered.entry;
             let (session, path, reason) = (entry.id, entry.path.as_str(), end.reason().token());
             let (packets, bytes) = (entry.packets.load(Relaxed), entry.bytes.load(Relaxed));
-            tracing::info!(%session, stream = path, %peer, reason, packets, bytes, "reader left");
+            tracing::info!(%session, stream = %path, %peer, reason, packets, bytes, "reader left");
         }
     }
 }

@@ -112,6 +112,7 @@ pub trait PlayReader: Send + 'static {
     fn try_next(&mut self) -> Option<ReaderEvent>;
     /// Pauses (queue emptied, nothing queued) or resumes at the next key unit.
     fn set_paused(&mut self, paused: bool);
-    /// Tells the hub what the reader was sent, for API and metrics.
+    /// Tells the hub what the reader was sent since the last call, for API and metrics: RTP packets, and their bytes with
+    /// RTP headers.
     fn sent(&self, packets: u64, bytes: u64);
 }

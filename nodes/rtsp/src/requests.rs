@@ -219,7 +219,7 @@ impl Connection {
             let entry = &registered.entry;
             entry.plays.store(true, Relaxed);
             let (session, path, transport) = (entry.id, entry.path.as_str(), entry.transport);
-            tracing::info!(%session, stream = path, peer = %self.peer, transport, "reader plays");
+            tracing::info!(%session, stream = %path, peer = %self.peer, %transport, "reader plays");
         }
         Ok(playback)
     }

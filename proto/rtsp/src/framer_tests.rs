@@ -161,3 +161,52 @@ fn the_sequence_number_is_found_in_what_cannot_be_parsed() {
     assert_eq!(Framer::cseq_of(b"GET / HTTP/1.1\r\ncseq: 12\r\nX"), Some(12));
     assert_eq!(Framer::cseq_of(b"\xff\xfe"), None);
 }
+
+/// Numbers that look random and are the same in every run.
+fn xorshift(state: &mut u64) -> usize {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    (*state >> 11) as usize
+}
+
+#[test]
+fn broken_bytes_give_the_same_however_they_are_cut() {
+    let whole = [
+        GST.as_bytes(),
+        b"$\x01\x00\x03abc",
+        b"SET_PARAMETER rtsp://h/demo RTSP/1.0\r\nCSeq: 2\r\nContent-Length: 5\r\n\r\nhello",
+        b"PLAY rtsp://h/a RTSP/1.0\nCSeq: 4\nX: a\n\tb\n\n",
+    ]
+    .concat();
+    let mut seed = 0x9e37_79b9_7f4a_7c15;
+    for _ in 0..20_000 {
+        let mut bytes = whole.clone();
+        for _ in 0..xorshift(&mut seed) % 6 {
+            let at = xorshift(&mut seed) % bytes.len();
+            match xorshift(&mut seed) % 3 {
+                0 => bytes[at] = xorshift(&mut seed) as u8,
+                1 => drop(bytes.remove(at)),
+                _ => bytes.insert(at, b"\r\n$: 0A/"[xorshift(&mut seed) % 8]),
+            }
+        }
+        let (mut framer, mut buffer, mut pieces) = (Framer::default(), BytesMut::new(), Ok(Vec::new()));
+        let mut rest = &bytes[..];
+        while let (Ok(frames), false) = (&mut pieces, rest.is_empty()) {
+            let (piece, after) = rest.split_at((xorshift(&mut seed) % 40).min(rest.len()));
+            buffer.extend_from_slice(piece);
+            rest = after;
+            loop {
+                match framer.next(&mut buffer) {
+                    Ok(Some(frame)) => frames.push(frame),
+                    Ok(None) => break,
+                    Err(e) => {
+                        pieces = Err(e);
+                        break;
+                    }
+                }
+            }
+        }
+        assert_eq!(pieces, frames(&bytes), "{:?}", String::from_utf8_lossy(&bytes));
+    }
+}
