@@ -13,6 +13,7 @@ use rtc::peer_connection::configuration::media_engine::{
 };
 use rtc::peer_connection::configuration::setting_engine::SettingEngineBuilder;
 use rtc::peer_connection::sdp::RTCSessionDescription;
+use rtc::peer_connection::transport::RTCDtlsTransportState;
 use rtc::rtp_transceiver::rtp_sender::{
     RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters, RtpCodecKind,
 };
@@ -35,6 +36,9 @@ const OPUS: u8 = 111;
 
 /// Behind every interceptor of the crate, so that they have seen the RTCP first.
 const APPLICATION_SIDE: usize = 14_000;
+
+/// How often the DTLS state is looked at.
+const DTLS_LOOK: Duration = Duration::from_millis(200);
 
 /// A track that packets can be written to.
 pub(crate) struct SendTrack {
@@ -231,6 +235,40 @@ impl SendPeer {
             Ok(())
         } else {
             Err(PublishError::Ended)
+        }
+    }
+
+    /// Resolves when the other side has closed the connection or it is lost.
+    pub(crate) async fn ended(&self) {
+        let mut state = self.state.clone();
+        let lost = state.wait_for(|state| {
+            matches!(
+                state,
+                RTCPeerConnectionState::Failed | RTCPeerConnectionState::Closed
+            )
+        });
+        // A sender that is gone means that the connection is gone, which is an end too.
+        tokio::select! {
+            _ = lost => {}
+            () = self.dtls_closed() => {}
+        }
+    }
+
+    /// A `close_notify` from the other side changes the DTLS state but no event tells so.
+    async fn dtls_closed(&self) {
+        loop {
+            for sender in self.connection.get_senders().await {
+                let Ok(Some(transport)) = sender.transport().await else {
+                    continue;
+                };
+                if matches!(
+                    transport.state().await,
+                    Ok(RTCDtlsTransportState::Closed) | Err(_)
+                ) {
+                    return;
+                }
+            }
+            tokio::time::sleep(DTLS_LOOK).await;
         }
     }
 

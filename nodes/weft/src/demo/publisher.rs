@@ -6,7 +6,6 @@ use crate::demo::peer::SendPeer;
 use crate::demo::sender::{Muted, Sender};
 use crate::demo::source::UnitSource;
 use crate::demo::whip::{self, WhipError, WhipSession};
-use rtc::peer_connection::state::RTCPeerConnectionState;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -91,7 +90,6 @@ pub struct Publisher {
     sent: Arc<Sent>,
     feedback: Arc<Feedback>,
     muted: watch::Sender<Muted>,
-    state: watch::Receiver<RTCPeerConnectionState>,
 }
 
 struct Peer(SendPeer);
@@ -125,7 +123,6 @@ impl Publisher {
             sent,
             feedback: peer.feedback.clone(),
             muted,
-            state: peer.state.clone(),
             peer: Some(Peer(peer)),
         })
     }
@@ -184,15 +181,9 @@ impl Publisher {
 
     /// Resolves when the server has closed the connection or it is lost.
     pub async fn ended(&self) {
-        let mut state = self.state.clone();
-        let over = state.wait_for(|state| {
-            matches!(
-                state,
-                RTCPeerConnectionState::Failed | RTCPeerConnectionState::Closed
-            )
-        });
-        // An error means that the connection itself is gone, which is the end too.
-        drop(over.await);
+        if let Some(peer) = &self.peer {
+            peer.0.ended().await;
+        }
     }
 
     /// Ends in good order: DELETE, then close.
