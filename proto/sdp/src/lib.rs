@@ -7,5 +7,6 @@ pub mod offer_fragment;
 mod offer_parse;
 
 pub use description::{
-    AUDIO_PAYLOAD_TYPE, DescribedTrack, DescriptionError, VIDEO_PAYLOAD_TYPE, description, parse_description, payload_type,
+    AUDIO_PAYLOAD_TYPE, DescribedTrack, DescriptionError, VIDEO_PAYLOAD_TYPE, description, parse_description,
+    payload_type,
 };
