@@ -212,6 +212,19 @@ impl Node {
         Ok((!values.is_empty()).then(|| values.iter().sum()))
     }
 
+    /// The metrics that are not zero, for messages.
+    pub async fn metrics(&self) -> String {
+        let Ok(address) = self.address("metrics") else {
+            return String::new();
+        };
+        let text = http::get(address, "/metrics")
+            .await
+            .map(|response| response.text())
+            .unwrap_or_default();
+        let told = |line: &&str| !line.starts_with('#') && !line.ends_with(" 0");
+        text.lines().filter(told).collect::<Vec<_>>().join("\n")
+    }
+
     /// The process.
     pub fn process(&mut self) -> &mut Process {
         &mut self.process
