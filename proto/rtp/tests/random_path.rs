@@ -1,5 +1,9 @@
 //! The whole way in under random loss, delay, duplication and retransmission: whatever arrives, what leaves is whole, in
 //! order, once, and decodable. Time is simulated; each run is fixed by its seed.
+#![allow(
+    clippy::unwrap_used,
+    reason = "what a test needs and does not get is its failure"
+)]
 
 mod common;
 

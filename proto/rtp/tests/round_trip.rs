@@ -1,5 +1,9 @@
 //! What the packetiser writes, the depacketiser reads back byte for byte, at every packet size.
 //! Also the form of what is written: headers, bounds, equal fragments.
+#![allow(
+    clippy::unwrap_used,
+    reason = "what a test needs and does not get is its failure"
+)]
 
 mod common;
 

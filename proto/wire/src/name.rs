@@ -81,7 +81,7 @@ fn escape(name: &str) -> String {
             out.push(char::from(b));
         } else {
             // Infallible: a String takes any text.
-            let _ = write!(out, "={b:02X}");
+            _ = write!(out, "={b:02X}");
         }
     }
     out

@@ -1,5 +1,9 @@
 //! The encodings of every message, committed in `testdata/` and kept for ever: what any release wrote, every later one reads.
 //! `UPDATE_GOLDEN=1 cargo test -p weft-wire --test golden` writes those that are missing and never touches the others.
+#![allow(
+    clippy::unwrap_used,
+    reason = "what a test needs and does not get is its failure"
+)]
 
 mod samples;
 

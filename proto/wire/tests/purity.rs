@@ -1,5 +1,9 @@
 //! `proto/` is bytes and state: no runtime, no clock, no socket in its crates or in what they depend on.
 //! Time is an argument there, so everything can be tested without waiting and replayed exactly.
+#![allow(
+    clippy::unwrap_used,
+    reason = "what a test needs and does not get is its failure"
+)]
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,5 +1,9 @@
 //! The committed corpus, replayed: every input as it is, and bent in many fixed ways, must keep what its target asserts.
 //! Also that the corpus holds every seed, so that its origin is known.
+#![allow(
+    clippy::unwrap_used,
+    reason = "what a test needs and does not get is its failure"
+)]
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -15,8 +15,11 @@ use weft_wire::{
 pub(crate) struct Sample {
     pub(crate) name: String,
     pub(crate) bytes: Bytes,
-    pub(crate) reads: Box<dyn Fn(&Bytes) -> Result<(), String>>,
+    pub(crate) reads: Reads,
 }
+
+/// Says what is wrong when the bytes decode to something else.
+type Reads = Box<dyn Fn(&Bytes) -> Result<(), String>>;
 
 pub(crate) const SESSION: SessionId = SessionId([0xa0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 0xff]);
 pub(crate) const EPOCH: Epoch = Epoch {
