@@ -53,6 +53,8 @@ counters! {
     units_answered => "weft_bus_units_requests_answered_total",
     /// Requests for units of the past asked.
     units_asked => "weft_bus_units_requests_asked_total",
+    /// Answers with units of the past that had holes, each hole asked for again.
+    holes_in_answers => "weft_bus_units_answer_holes_total",
     /// Questions of any kind that got no answer in time.
     timeouts => "weft_bus_request_timeouts_total",
     /// Connections to the bus made.

@@ -9,11 +9,16 @@ use async_nats::{Message as Question, Subscriber};
 use bytes::Bytes;
 use futures::StreamExt;
 use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::sleep;
 use weft_wire::{KeyframeRequest, Kick, Message, StreamVerb, Subject, UnitsRequest};
 
 /// Units of the past are packed into messages of about this size: a long answer must not fill the queue that live media
 /// goes through.
 const ANSWER_BYTES: usize = 256 * 1024;
+/// Long answers go out at 1 Gbit/s: a server drops for an asker from half of its `max_pending` on.
+const BURST_BYTES: usize = 1024 * 1024;
+const BETWEEN_BURSTS: Duration = Duration::from_millis(8);
 
 /// Answers until the subscription ends.
 pub(super) async fn answer(
@@ -73,7 +78,13 @@ async fn units(
         });
     }
     messages.push(answer.end.encode());
+    let mut burst = 0;
     for payload in messages {
+        burst += payload.len();
+        if burst > BURST_BYTES {
+            burst = payload.len();
+            sleep(BETWEEN_BURSTS).await;
+        }
         // The rest of an answer that cannot be sent is of no use: the asker asks again.
         if link.send(message(inbox.clone(), None, payload)).await.is_err() {
             break;

@@ -202,6 +202,8 @@ impl NatsConfig {
                 ))
             })?,
         };
+        // Where several providers of cryptography are linked in, TLS has none until one is named; whoever came first stays.
+        let _already = async_nats::rustls::crypto::ring::default_provider().install_default();
         if let Some(authorities) = &self.tls.authorities {
             options = options.add_root_certificates(authorities.clone());
         }

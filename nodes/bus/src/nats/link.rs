@@ -23,7 +23,11 @@ const TICK: Duration = Duration::from_millis(50);
 const STALL: Duration = Duration::from_millis(250);
 /// How long anything that may wait for the connection waits.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// While it does not move, one message this often may try whether it does again.
+const TRIAL: Duration = Duration::from_millis(500);
 const LOG_PERIOD: Duration = Duration::from_secs(30);
+/// A missing permission is told by the server for every message.
+const ERROR_PERIOD: Duration = Duration::from_secs(10);
 
 /// What is known of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,18 +53,26 @@ pub(super) struct Link {
     /// Messages handed to the client on this connection's queue.
     fed: AtomicU64,
     stalled: AtomicBool,
-    /// While stalled, one message per tick may try.
+    /// While stalled, one message may try when this is set.
     trial: AtomicBool,
 }
 
 /// What the client's events leave behind for the watch.
-#[derive(Default)]
 struct Hint {
     notify: Notify,
     error: Mutex<Option<String>>,
+    say_server_error: Mutex<Throttle>,
 }
 
 impl Hint {
+    fn new() -> Self {
+        Self {
+            notify: Notify::new(),
+            error: Mutex::default(),
+            say_server_error: Mutex::new(Throttle::new(ERROR_PERIOD)),
+        }
+    }
+
     fn take(&self) -> Option<String> {
         self.error.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -70,7 +82,13 @@ impl Hint {
             Event::SlowConsumer(_) => Counters::one(&counters.dropped_slow),
             Event::ServerError(ServerError::Other(text)) => {
                 Counters::one(&counters.server_errors);
-                warn!(error = %text, "NATS reported an error");
+                let mut say = self
+                    .say_server_error
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner);
+                if say.allow() {
+                    warn!(error = %text, "NATS reported an error");
+                }
             }
             Event::ServerError(e) => {
                 Counters::one(&counters.server_errors);
@@ -93,6 +111,7 @@ struct Watch {
     number: u64,
     identity: (String, u64),
     moved: (u64, Instant),
+    tried: Instant,
     say_waiting: Throttle,
     say_unfit: Throttle,
     jetstream_asked: Option<u64>,
@@ -108,7 +127,7 @@ impl Link {
         let addresses = config.addresses()?;
         let servers: Vec<&str> = addresses.iter().map(async_nats::ServerAddr::as_url_str).collect();
         let servers = servers.join(",");
-        let hint = Arc::new(Hint::default());
+        let hint = Arc::new(Hint::new());
         let (events, count) = (hint.clone(), counters.clone());
         let options = config.options(purpose).await?.event_callback(move |event| {
             events.event(event, &count);
@@ -227,6 +246,7 @@ impl Link {
             number: 0,
             identity: <_>::default(),
             moved: (0, Instant::now()),
+            tried: Instant::now(),
             say_waiting: Throttle::new(LOG_PERIOD),
             say_unfit: Throttle::new(LOG_PERIOD),
             jetstream_asked: None,
@@ -279,7 +299,11 @@ impl Link {
             self.set(Health::Away);
             if (why.is_some() || watch.number > 0) && watch.say_waiting.allow() {
                 let why = why.unwrap_or_else(|| "connection lost".into());
-                warn!(servers = %self.servers, connection = self.purpose.token(), %why, "waiting for NATS");
+                // Both connections go to the same servers: one line for the two.
+                match self.purpose {
+                    Purpose::Media => warn!(servers = %self.servers, %why, "waiting for NATS"),
+                    Purpose::Control => debug!(servers = %self.servers, %why, "waiting for NATS"),
+                }
             }
         }
     }
@@ -310,10 +334,13 @@ impl Link {
         self.stalled.store(false, Ordering::Relaxed);
         self.up.store(true, Ordering::Release);
         self.set(Health::Up(watch.number));
-        info!(
-            server = %info.server_name, host = %info.host, port = info.port, version = %info.version,
-            connection = self.purpose.token(), "connected to NATS"
-        );
+        let (server, version, number) = (&info.server_name, &info.version, watch.number);
+        match self.purpose {
+            Purpose::Media => info!(servers = %self.servers, %server, %version, number, "connected to NATS"),
+            Purpose::Control => {
+                debug!(servers = %self.servers, %server, %version, number, "connected to NATS")
+            }
+        }
     }
 
     fn unfit(&self, watch: &mut Watch, why: String, new: bool) {
@@ -321,8 +348,9 @@ impl Link {
         if new {
             watch.say_unfit.reset();
         }
-        if watch.say_unfit.allow() {
-            error!(connection = self.purpose.token(), "{why}");
+        let told_by_media = self.purpose == Purpose::Control && turned_away(&why);
+        if !told_by_media && watch.say_unfit.allow() {
+            error!("{why}");
         }
         self.set(Health::Unfit(why));
     }
@@ -344,7 +372,10 @@ impl Link {
         }
         self.stalled
             .store(now - watch.moved.1 >= STALL, Ordering::Relaxed);
-        self.trial.store(true, Ordering::Relaxed);
+        if now - watch.tried >= TRIAL {
+            watch.tried = now;
+            self.trial.store(true, Ordering::Relaxed);
+        }
     }
 }
 

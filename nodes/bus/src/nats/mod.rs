@@ -5,6 +5,7 @@ mod answer;
 mod config;
 mod feed;
 mod link;
+mod past;
 mod publish;
 mod registry;
 mod request;
@@ -160,7 +161,7 @@ impl Bus for NatsBus {
         stream: StreamName,
         request: UnitsRequest,
     ) -> BoxFuture<'_, Result<UnitsAnswer, RequestError>> {
-        request::units(&self.media, stream, request).boxed()
+        past::units(&self.media, stream, request).boxed()
     }
 
     fn keyframe(

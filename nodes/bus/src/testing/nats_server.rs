@@ -145,6 +145,14 @@ impl NatsServer {
         }
     }
 
+    /// Removes its store, as a lost disk does; only while it does not run.
+    ///
+    /// # Errors
+    /// If the store cannot be removed.
+    pub fn wipe(&mut self) -> io::Result<()> {
+        std::fs::remove_dir_all(self.directory.join("store"))
+    }
+
     async fn wait_until_it_listens(&mut self) -> io::Result<()> {
         let deadline = Instant::now() + START;
         loop {
@@ -168,7 +176,6 @@ impl NatsServer {
 
     /// The shipped configuration with this server's differences; of a setting named twice the last counts.
     fn configuration(&self) -> io::Result<String> {
-        use std::fmt::Write;
         let shipped = std::fs::read_to_string(workspace().join("compose/nats.conf"))?;
         let mut text: String = shipped
             .lines()
@@ -177,11 +184,10 @@ impl NatsServer {
             .flat_map(|line| [line, "\n"])
             .collect();
         if !self.options.no_jetstream {
-            // Infallible: a String takes any text.
-            let _ = writeln!(text, "store_dir: {:?}", self.directory.join("store"));
+            text.push_str(&format!("store_dir: {:?}\n", self.directory.join("store")));
         }
         if let Some(max_payload) = self.options.max_payload {
-            let _ = writeln!(text, "max_payload: {max_payload}");
+            text.push_str(&format!("max_payload: {max_payload}\n"));
         }
         text.push_str(&self.options.extra);
         Ok(text)

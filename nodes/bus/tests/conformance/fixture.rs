@@ -19,6 +19,7 @@ pub(crate) struct Fixture {
     /// Each node's view of the registry.
     pub(crate) registries: [Arc<dyn Registry>; 2],
     /// Ended with the fixture.
+    #[allow(dead_code, reason = "most cases only keep it alive")]
     pub(crate) server: Option<NatsServer>,
 }
 
