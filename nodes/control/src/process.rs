@@ -31,20 +31,18 @@ pub(crate) fn figures() -> Vec<Figure> {
             figures.push(("process_threads", "Threads of the process.", "gauge", threads));
         }
     }
-    if let Ok(statm) = fs::read_to_string("/proc/self/statm") {
-        if let Some(pages) = statm
-            .split_whitespace()
-            .nth(1)
-            .and_then(|p| p.parse::<u64>().ok())
-        {
-            let bytes = (pages * PAGE) as f64;
-            figures.push((
-                "process_resident_memory_bytes",
-                "Memory in use that is not swapped out.",
-                "gauge",
-                bytes,
-            ));
-        }
+    let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    if let Some(pages) = statm
+        .split_whitespace()
+        .nth(1)
+        .and_then(|p| p.parse::<u64>().ok())
+    {
+        figures.push((
+            "process_resident_memory_bytes",
+            "Memory in use that is not swapped out.",
+            "gauge",
+            (pages * PAGE) as f64,
+        ));
     }
     if let Ok(entries) = fs::read_dir("/proc/self/fd") {
         // Reading the directory holds one open itself.

@@ -1,5 +1,6 @@
 //! The routes over a memory bus with one publisher and one reader: shapes, paging, errors, health and metrics as a user of
 //! MediaMTX knows them. That several nodes answer alike is tested end to end.
+#![allow(clippy::unwrap_used)] // a helper of a test fails by panicking
 
 use actix_web::body::to_bytes;
 use actix_web::http::{Method, StatusCode};

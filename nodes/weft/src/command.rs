@@ -40,10 +40,8 @@ async fn run(config: Config, role: Role, demo: bool) -> anyhow::Result<()> {
     signals::listen(shutdown.clone())?;
     let node = Node::build(config, role).await?;
     greet(&node.greeting(demo.then_some(DEMO_STREAM)));
-    let publisher = match node.whip_url(DEMO_STREAM).filter(|_| demo) {
-        Some(url) => Some(tokio::spawn(play(url, shutdown.clone()))),
-        None => None,
-    };
+    let whip = node.whip_url(DEMO_STREAM).filter(|_| demo);
+    let publisher = whip.map(|url| tokio::spawn(play(url, shutdown.clone())));
     node.run(shutdown.clone()).await?;
     if let Some(publisher) = publisher {
         publisher.await?;

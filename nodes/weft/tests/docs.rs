@@ -1,5 +1,6 @@
 //! The generated and the checkable pages: `docs/metrics.md` is what a node shows, `docs/specifications.md` names every RFC
 //! that the code cites. `UPDATE_GOLDEN=1 cargo test -p weft --test docs` rewrites the first.
+#![allow(clippy::unwrap_used)] // a helper of a test fails by panicking
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;

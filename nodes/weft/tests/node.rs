@@ -1,5 +1,6 @@
 //! A whole node in one process, with the built-in publisher as its client over real sockets: coming, going, vanishing,
 //! taking over, and what a node says that cannot start. Readers and several nodes are tested end to end.
+#![allow(clippy::unwrap_used)] // a helper of a test fails by panicking
 
 use serde_json::Value;
 use std::net::SocketAddr;

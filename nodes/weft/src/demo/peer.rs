@@ -137,15 +137,16 @@ impl SendPeer {
         let (state, state_seen) = watch::channel(RTCPeerConnectionState::New);
         let (gathered, gathered_seen) = watch::channel(false);
         let runtime = Arc::new(Killable::default());
-        let connection = PeerConnectionBuilder::<String>::new()
+        let building = PeerConnectionBuilder::<String>::new()
             .with_media_engine(engine)
             .with_interceptor_registry(registry)
             .with_setting_engine(settings)
             .with_handler(Arc::new(Events { state, gathered }))
             .with_runtime(runtime.clone())
             .with_udp_addrs(vec![std::net::SocketAddr::new(options.local_ip, 0).to_string()])
-            .build()
-            .await?;
+            .build();
+        // The crate's future is 20 kB; boxed here, so that no future around it is.
+        let connection = Box::pin(building).await?;
         let mut peer = Self {
             connection: Arc::new(connection),
             tracks: Vec::new(),

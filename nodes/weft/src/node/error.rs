@@ -9,7 +9,7 @@ use std::net::SocketAddr;
 #[non_exhaustive]
 pub enum StartError {
     /// A port cannot be had.
-    #[error("{}", bind_sentence(*protocol, *address, key, flag, source))]
+    #[error("{}", bind_sentence(protocol, *address, key, flag, source))]
     Bind {
         /// `TCP` or `UDP`.
         protocol: &'static str,
