@@ -162,6 +162,74 @@ mod tests {
     }
 
     #[test]
+    fn what_x264_writes_is_read() {
+        for (sps, id, width, height) in [
+            (
+                "67640028acd940780227e5c044000003000400000300c83c60c658",
+                "640028",
+                1_920,
+                1_080,
+            ),
+            (
+                "67f4000d919b282a10f1f1f808800000030080000019078a14cb",
+                "f4000d",
+                322,
+                242,
+            ),
+            (
+                "674d401eeca0503db011000003000100000300321f142996",
+                "4d401e",
+                640,
+                480,
+            ),
+            (
+                "6742c00dd90150878888c044000003000400000300c83c50a920",
+                "42c00d",
+                322,
+                242,
+            ),
+            (
+                "677a0015b6cd941b1fe4f011000003000100000300320f162d96",
+                "7a0015",
+                426,
+                240,
+            ),
+        ] {
+            let info = SpsInfo::parse(&hex(sps)).unwrap();
+            assert_eq!(
+                (info.profile_level_id().as_str(), info.width, info.height),
+                (id, width, height)
+            );
+        }
+    }
+
+    fn from_bits(profile: u8, bits: &[&str]) -> Vec<u8> {
+        let mut bits = bits.concat();
+        bits += &"0".repeat(8 - bits.len() % 8);
+        let byte = |i: usize| u8::from_str_radix(&bits[i * 8..i * 8 + 8], 2).unwrap();
+        [0x67, profile, 0, 10]
+            .into_iter()
+            .chain((0..bits.len() / 8).map(byte))
+            .collect()
+    }
+
+    #[test]
+    fn scaling_lists_are_passed_over() {
+        let every_delta_zero = "1".repeat(1 + 16);
+        let default_at_once = "1000010001"; // present; -8
+        let lists = [&every_delta_zero, default_at_once, "000000"].concat();
+        // Id, 4:2:0, 8 bits twice, no bypass, lists; order count type 2, one reference, 32x16, no crop.
+        let sps = from_bits(
+            100,
+            &[
+                "1", "010", "1", "1", "0", "1", &lists, "1", "011", "010", "0", "010", "1", "1", "1", "0",
+            ],
+        );
+        let info = SpsInfo::parse(&sps).unwrap();
+        assert_eq!((info.width, info.height, info.reference_frames), (32, 16, 1));
+    }
+
+    #[test]
     fn cut_or_foreign_bytes_are_no_sps() {
         let sps = hex("6742c01ed9005005bb0110000003001000000303c0f162e480");
         assert!(SpsInfo::parse(&sps).is_some());
@@ -174,23 +242,24 @@ mod tests {
 
     #[test]
     fn a_crop_larger_than_the_picture_is_a_lie() {
-        // Baseline, id 0, frame_num 4 bits, order count type 2, 1 reference, 1x1 macroblocks, crop left 100.
-        // 1 1 011 010 0 1 1 1 1 1 000000 1100101 ...
-        let mut bits = String::from("1" /* id */);
-        bits += "1"; // log2_max_frame_num
-        bits += "011"; // type 2
-        bits += "010"; // 1 reference frame
-        bits += "0"; // no gaps
-        bits += "1"; // 16 wide
-        bits += "1"; // 16 high
-        bits += "1"; // frames only
-        bits += "1"; // direct 8x8
-        bits += "1"; // cropping
-        bits += "0000001100101"; // 100
-        bits += "111"; // others 0
-        bits += "0".repeat(8 - bits.len() % 8).as_str();
-        let mut sps = vec![0x67, 66, 0, 10];
-        sps.extend((0..bits.len() / 8).map(|i| u8::from_str_radix(&bits[i * 8..i * 8 + 8], 2).unwrap()));
+        // Id, order count type 2, one reference, one macroblock; cropped by 100 on the left.
+        let sps = from_bits(
+            66,
+            &[
+                "1",
+                "1",
+                "011",
+                "010",
+                "0",
+                "1",
+                "1",
+                "1",
+                "1",
+                "1",
+                "0000001100101",
+                "111",
+            ],
+        );
         assert_eq!(SpsInfo::parse(&sps), None);
     }
 }

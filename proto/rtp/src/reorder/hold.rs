@@ -23,8 +23,11 @@ impl Hold {
         self.rtt = rtt;
     }
 
-    /// A packet came this long after the gap it left was seen.
+    /// A packet came this long after the gap it left was seen. One for which no hold is long enough teaches nothing.
     pub(super) fn observe(&mut self, now: Duration, displacement: Duration) {
+        if displacement > MAX {
+            return;
+        }
         let span = now.as_secs() / MEMORY_SECONDS;
         if self.peaks[0].0 != span {
             self.peaks = [(span, Duration::ZERO), self.peaks[0]];
@@ -43,7 +46,7 @@ impl Hold {
             .max()
             .unwrap_or_default();
         // Half as much again: the next one may be later than the latest so far.
-        (peak.min(MAX) * 3 / 2).max(self.rtt.min(MAX) * 3).clamp(MIN, MAX)
+        (peak * 3 / 2).max(self.rtt.min(MAX) * 3).clamp(MIN, MAX)
     }
 }
 
@@ -65,7 +68,9 @@ mod tests {
         assert_eq!(hold.current(ms(19_000)), ms(300));
         assert_eq!(hold.current(ms(20_000)), ms(180));
         assert_eq!(hold.current(ms(60_000)), MIN);
-        hold.observe(ms(61_000), Duration::MAX);
+        hold.observe(ms(61_000), ms(501));
+        assert_eq!(hold.current(ms(61_000)), MIN);
+        hold.observe(ms(61_000), ms(499));
         assert_eq!(hold.current(ms(61_000)), MAX);
     }
 
