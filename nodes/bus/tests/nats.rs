@@ -96,7 +96,7 @@ async fn a_server_that_dies_and_comes_back_brings_fresh_units_only_and_the_rest_
     let cut = source.made().len() as u64;
     let longest = publish_for(&mut source, Duration::from_secs(2)).await;
     assert!(
-        longest < Duration::from_millis(100),
+        longest < Duration::from_millis(250),
         "publishing waited {longest:?}"
     );
     assert_eq!(source.delta(), Sent::Dropped(DropReason::Away));
@@ -113,7 +113,7 @@ async fn a_server_that_dies_and_comes_back_brings_fresh_units_only_and_the_rest_
     connected(&on.publisher, 2).await;
     connected(&on.reader, 2).await;
     assert!(
-        back.elapsed() < Duration::from_millis(800),
+        back.elapsed() < Duration::from_secs(1),
         "back after {:?}",
         back.elapsed()
     );
@@ -136,7 +136,7 @@ async fn a_server_that_dies_and_comes_back_brings_fresh_units_only_and_the_rest_
         session: Some(source.kept.session),
     };
     let repaired = units_of(on.reader.units(name("s"), request).await.unwrap());
-    assert_eq!(repaired, source.made()[*last as usize + 1..]);
+    assert!(repaired == source.made()[*last as usize + 1..]);
 }
 
 /// Sends a signal to a server.
@@ -168,7 +168,7 @@ async fn a_server_that_hangs_delays_no_publisher_and_is_left_after_seconds() {
         "noticed by silence"
     );
     assert!(
-        longest < Duration::from_millis(100),
+        longest < Duration::from_millis(250),
         "publishing waited {longest:?}"
     );
     signal(&server, "-CONT");
@@ -241,7 +241,7 @@ async fn nodes_start_before_their_server_and_wait_for_it() {
     connected(&publisher, 1).await;
     connected(&reader, 1).await;
     let answer = reader.units(name("s"), from(UnitsFrom::NewestGop)).await.unwrap();
-    assert_eq!(units_of(answer), source.made());
+    assert!(units_of(answer) == source.made());
     assert_eq!(source.delta(), Sent::Published);
     assert_eq!(read(&mut subscription, 1).await[0].seq, UnitSeq(1));
     let deadline = Instant::now() + Duration::from_secs(3);

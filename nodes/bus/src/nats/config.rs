@@ -159,10 +159,10 @@ impl NatsConfig {
             let (who, _) = rest.rsplit_once('@')?;
             Some(match who.split_once(':') {
                 Some((user, password)) => Credentials::User {
-                    user: user.to_owned(),
-                    password: password.to_owned(),
+                    user: percent_decoded(user),
+                    password: percent_decoded(password),
                 },
-                None => Credentials::Token(who.to_owned()),
+                None => Credentials::Token(percent_decoded(who)),
             })
         });
         in_url.unwrap_or_default()
@@ -220,6 +220,25 @@ impl NatsConfig {
     }
 }
 
+/// RFC 3986 §2.1; what is no `%XX` stays as it is.
+fn percent_decoded(text: &str) -> String {
+    let mut pieces = text.split('%');
+    let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
+    for piece in pieces {
+        match piece.get(..2).and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                bytes.extend_from_slice(&piece.as_bytes()[2..]);
+            }
+            None => {
+                bytes.push(b'%');
+                bytes.extend_from_slice(piece.as_bytes());
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
 /// Time before the `attempt`th try (from 1): min(20 ms × attempt, 250 ms), spread by `spread` so that a thousand nodes do
 /// not come back in one instant.
 fn reconnect_delay(attempt: usize, spread: f64) -> Duration {
@@ -260,6 +279,11 @@ mod tests {
             Credentials::Token("tok".into())
         );
         assert!(!format!("{:?}", c.credentials()).contains("s3cret"));
+        let encoded = config("nats://joe:p%40ss%2F100%@host");
+        let Credentials::User { password, .. } = encoded.credentials() else {
+            panic!("user and password");
+        };
+        assert_eq!(password, "p@ss/100%");
     }
 
     #[test]

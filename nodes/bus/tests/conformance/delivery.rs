@@ -27,7 +27,7 @@ pub(crate) async fn units_arrive_in_order_and_unchanged(on: Fixture) {
         assert_eq!(sent, Sent::Published);
     }
     for reader in &mut readers {
-        assert_eq!(read(reader, 200).await, source.made());
+        assert!(read(reader, 200).await == source.made());
     }
 }
 

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use weft_bus::{Bus, Delivery, MediaFilter, Sent, Subscription};
 use weft_wire::{AccessUnit, UnitSeq, UnitsFrom};
 
@@ -35,7 +35,7 @@ pub(crate) async fn a_stream_that_nobody_reads_is_paused_and_costs_nothing(on: F
         took >= Duration::from_secs(1),
         "two refusals a second apart: {took:?}"
     );
-    assert!(took < Duration::from_millis(1900), "{took:?}");
+    assert!(took < Duration::from_millis(2500), "{took:?}");
     let before = sent_messages(&on.publisher);
     for _ in 0..50 {
         assert_eq!(source.key(), Sent::Paused);
@@ -56,7 +56,7 @@ pub(crate) async fn a_request_for_units_wakes_a_paused_stream(on: Fixture) {
     let made = source.made();
     assert_eq!(answer.end.next, UnitSeq(made.len() as u64));
     let units = units_of(answer);
-    assert_eq!(units, made[made.len() - units.len()..]);
+    assert!(units == made[made.len() - units.len()..]);
     assert!(units[0].is_key());
     assert_eq!(source.delta(), Sent::Published);
     assert_eq!(read(&mut reader, 1).await, source.made()[made.len()..]);
@@ -134,7 +134,7 @@ pub(crate) async fn no_hole_between_the_answer_and_the_live_units(on: Fixture) {
         assert!(units[&first].is_key());
         for (expected, (seq, unit)) in (first..).zip(&units) {
             assert_eq!(*seq, expected, "a hole");
-            assert_eq!(*unit, made[expected as usize]);
+            assert!(*unit == made[expected as usize], "unit {seq} is another");
         }
     }
 }
@@ -153,7 +153,7 @@ pub(crate) async fn a_long_answer_arrives_whole(on: Fixture) {
     };
     let answer = on.reader.units(name("s"), request).await.unwrap();
     assert_eq!(answer.end.next, UnitSeq(601));
-    assert_eq!(units_of(answer), source.made()[..556]);
+    assert!(units_of(answer) == source.made()[..556]);
 }
 
 pub(crate) async fn what_is_gone_is_said_to_be_gone(on: Fixture) {
@@ -172,32 +172,52 @@ pub(crate) async fn what_is_gone_is_said_to_be_gone(on: Fixture) {
 pub(crate) async fn every_loss_shows_in_seq_and_is_repaired_by_units(on: Fixture) {
     let mut reader = on.reader.subscribe(name("s"), MediaFilter::All).await.unwrap();
     let mut source = Source::start(&on.publisher, "s").await;
-    let mut got: Vec<AccessUnit> = Vec::new();
-    let mut repairs = 0;
+    let mut hub = Repairing::default();
     for _ in 0..40 {
         source.key();
         for _ in 0..20 {
             source.delta();
         }
-        sleep(Duration::from_millis(5)).await;
-        while let Some(Delivery::Units(batch)) = reader.try_recv() {
-            for unit in batch.units {
-                let next = got.last().map_or(0, |last| last.seq.0 + 1);
-                assert!(unit.seq.0 >= next, "order holds under loss");
-                if unit.seq.0 > next {
-                    repairs += 1;
-                    let request = weft_wire::UnitsRequest {
-                        from: UnitsFrom::Seq(UnitSeq(next)),
-                        until: Some(UnitSeq(unit.seq.0 - 1)),
-                        session: Some(source.kept.session),
-                    };
-                    got.extend(units_of(on.reader.units(name("s"), request).await.unwrap()));
-                }
-                got.push(unit);
-            }
+        // The queue is bounded: read before it is full.
+        while let Ok(Some(delivery)) = timeout(Duration::from_millis(5), reader.recv()).await {
+            hub.take(&on, &source, delivery).await;
         }
     }
-    assert!(repairs > 5, "the dice lost nothing: {repairs}");
-    assert!(got.len() > 600, "{}", got.len());
-    assert_eq!(got, source.made()[..got.len()]);
+    // What is still on its way.
+    while let Ok(Some(delivery)) = timeout(Duration::from_millis(300), reader.recv()).await {
+        hub.take(&on, &source, delivery).await;
+    }
+    assert!(hub.repairs > 5, "the dice lost nothing: {}", hub.repairs);
+    assert!(hub.got.len() > 800, "{}", hub.got.len());
+    assert!(hub.got == source.made()[..hub.got.len()]);
+}
+
+/// What a hub does about holes, at its simplest.
+#[derive(Default)]
+struct Repairing {
+    got: Vec<AccessUnit>,
+    repairs: usize,
+}
+
+impl Repairing {
+    async fn take(&mut self, on: &Fixture, source: &Source, delivery: Delivery) {
+        let Delivery::Units(batch) = delivery else {
+            panic!("no end was sent");
+        };
+        for unit in batch.units {
+            let next = self.got.last().map_or(0, |last| last.seq.0 + 1);
+            assert!(unit.seq.0 >= next, "order holds under loss");
+            if unit.seq.0 > next {
+                self.repairs += 1;
+                let request = weft_wire::UnitsRequest {
+                    from: UnitsFrom::Seq(UnitSeq(next)),
+                    until: Some(UnitSeq(unit.seq.0 - 1)),
+                    session: Some(source.kept.session),
+                };
+                self.got
+                    .extend(units_of(on.reader.units(name("s"), request).await.unwrap()));
+            }
+            self.got.push(unit);
+        }
+    }
 }
