@@ -87,6 +87,7 @@ impl Ingest {
                 config,
                 counters: Arc::clone(&counters),
                 node,
+                refusals: Arc::default(),
             },
             counters,
             open,

@@ -41,7 +41,7 @@ pub(super) async fn post(
             _ => &counters.refused_offer,
         };
         add(counter, 1);
-        tracing::debug!(path = request.path(), %error, "offer refused");
+        state.refusals.log(request.path(), error);
     }
     finish(result)
 }

@@ -4,6 +4,7 @@
 mod body;
 mod endpoint;
 mod page;
+mod refusals;
 mod reply;
 mod resource;
 #[cfg(test)]
@@ -23,6 +24,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use weft_wire::{NodeName, StreamName};
 
+pub(crate) use refusals::Refusals;
+
 /// The address of ours that a connection reached.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ReachedAt(pub(crate) IpAddr);
@@ -34,6 +37,7 @@ pub(crate) struct State {
     pub(crate) config: Arc<IngestConfig>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) node: NodeName,
+    pub(crate) refusals: Arc<Refusals>,
 }
 
 impl State {
