@@ -142,7 +142,11 @@ async fn survives(node: &Node, relay: &Relay, clip: &Clip) -> Result<()> {
     let mut units = reader.read_units(1, Duration::from_secs(5)).await?;
     let (_, lost_before) = relay.counts();
     relay.set(BAD);
-    units.extend(reader.read_for(Duration::from_secs(if full() { 60 } else { 20 })).await?);
+    units.extend(
+        reader
+            .read_for(Duration::from_secs(if full() { 60 } else { 20 }))
+            .await?,
+    );
     let (_, lost) = relay.counts();
     let delivery = oracle::follow(&clip.units, &units)?;
     weft_testkit::figure(format!(

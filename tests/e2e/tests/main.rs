@@ -7,3 +7,4 @@ mod first_picture;
 mod hostile;
 mod life;
 mod loss;
+mod readme;

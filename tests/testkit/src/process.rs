@@ -3,6 +3,7 @@
 
 use crate::{tools, until};
 use anyhow::{Context, Result};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -15,6 +16,7 @@ static STARTED: AtomicUsize = AtomicUsize::new(0);
 pub struct Process {
     child: Child,
     log: PathBuf,
+    family: bool,
 }
 
 /// What the kernel counts for a process.
@@ -30,8 +32,22 @@ pub struct Usage {
 
 impl Process {
     /// Starts `command` with standard output and error in one log file named after `name`.
-    pub fn spawn(name: &str, mut command: Command) -> Result<Self> {
+    pub fn spawn(name: &str, command: Command) -> Result<Self> {
+        Self::start(name, command, false)
+    }
+
+    /// As `spawn`, for a command that starts others: all of them end when this is dropped.
+    pub fn spawn_family(name: &str, mut command: Command) -> Result<Self> {
+        command.process_group(0);
+        Self::start(name, command, true)
+    }
+
+    fn start(name: &str, mut command: Command, family: bool) -> Result<Self> {
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
+        let name: String = name
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+            .collect();
         let log = tools::scratch("test-logs")?.join(format!("{}-{number}-{name}.log", std::process::id()));
         let file = std::fs::File::create(&log)?;
         let child = command
@@ -40,7 +56,7 @@ impl Process {
             .stderr(file)
             .spawn()
             .with_context(|| format!("starting {command:?}"))?;
-        Ok(Process { child, log })
+        Ok(Process { child, log, family })
     }
 
     /// The process id.
@@ -116,6 +132,14 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        if self.family {
+            // A process group has the id of its first process, which is not reaped yet.
+            drop(
+                Command::new("kill")
+                    .args(["-KILL", "--", &format!("-{}", self.pid())])
+                    .status(),
+            );
+        }
         // Both fail only when the process is already gone.
         drop(self.child.kill());
         drop(self.child.wait());
