@@ -6,6 +6,7 @@
 //! key units.
 
 mod age;
+mod allowance;
 mod config;
 mod counters;
 mod egress;

@@ -2,6 +2,7 @@
 //! the questions that fill them, and the point where that is given up. Asking itself is the hub's work: no I/O here.
 
 use crate::age::Age;
+use crate::allowance::Allowance;
 use crate::counters::{Counters, add};
 use crate::held::Held;
 use std::collections::VecDeque;
@@ -15,9 +16,6 @@ use weft_wire::{AccessUnit, Epoch, SessionId, TrackInfo, UnitSeq, UnitsEnd, Unit
 const RANGE: Duration = Duration::from_secs(1);
 /// So few missing units are asked for however long ago they were sent: a stream of one picture per second has gaps, too.
 const FEW: u64 = 8;
-/// Two questions per second and stream (design §6), at once after a quiet second.
-const QUESTION_EVERY: Duration = Duration::from_millis(500);
-const QUESTIONS: u32 = 2;
 /// A silence this long may hide a lost tail, or the end of the owner.
 const SILENCE: Duration = Duration::from_millis(300);
 const LONGEST_SILENCE: Duration = Duration::from_secs(2);
@@ -106,8 +104,7 @@ pub(crate) struct Repair {
     asking: Option<Ask>,
     /// No question before this.
     not_before: Instant,
-    /// Questions that may be asked at once, and since when that number holds.
-    allowance: (u32, Instant),
+    allowance: Allowance,
     /// A question is due whether or not anything seems to be missing.
     prompted: bool,
 }
@@ -133,7 +130,7 @@ impl Repair {
             spacing: Duration::ZERO,
             asking: None,
             not_before: now,
-            allowance: (QUESTIONS, now),
+            allowance: Allowance::new(now),
             prompted: false,
         }
     }
@@ -214,7 +211,7 @@ impl Repair {
         self.asking = self.asking.filter(|ask| *ask == Ask::Newest);
         self.not_before = now;
         // Another owner, which nobody here has asked anything yet.
-        self.allowance = (QUESTIONS, now);
+        self.allowance = Allowance::new(now);
         self.published = UnitSeq::default();
         self.phase = Phase::Joining {
             since: now,
@@ -228,8 +225,7 @@ impl Repair {
         if self.asking.is_some() || now < self.due() {
             return None;
         }
-        self.refill(now);
-        self.allowance.0 -= 1;
+        self.allowance.take(now);
         self.prompted = false;
         let ask = match (self.phase, self.session) {
             (Phase::Joining { .. }, _) | (_, None) => Ask::Newest,
@@ -261,11 +257,6 @@ impl Repair {
     }
 
     fn due(&self) -> Instant {
-        let allowed = if self.allowance.0 > 0 {
-            self.allowance.1
-        } else {
-            self.allowance.1 + QUESTION_EVERY
-        };
         let wanted = match self.phase {
             Phase::Joining { .. } | Phase::Hole { .. } => self.not_before,
             Phase::Flowing if self.prompted => self.not_before,
@@ -274,23 +265,7 @@ impl Repair {
                 (self.heard + silence).max(self.not_before)
             }
         };
-        wanted.max(allowed)
-    }
-
-    fn refill(&mut self, now: Instant) {
-        let (count, since) = self.allowance;
-        let earned = now.duration_since(since).as_micros() / QUESTION_EVERY.as_micros();
-        let earned = u32::try_from(earned).unwrap_or(QUESTIONS);
-        if earned > 0 {
-            let count = (count + earned).min(QUESTIONS);
-            // Whole steps only, so that a half-earned question is not forgotten; a full purse earns nothing.
-            let since = if count == QUESTIONS {
-                now
-            } else {
-                since + QUESTION_EVERY * earned
-            };
-            self.allowance = (count, since);
-        }
+        wanted.max(self.allowance.ready_at())
     }
 
     fn expire(&mut self, now: Instant) {
@@ -312,7 +287,7 @@ impl Repair {
         self.not_before = now;
         self.prompted = true;
         self.asking = None;
-        self.allowance = (QUESTIONS, now);
+        self.allowance = Allowance::new(now);
         if self.phase == Phase::Flowing && now.duration_since(self.heard) > RANGE {
             self.phase = Phase::Joining {
                 since: now,
@@ -417,6 +392,19 @@ impl Repair {
 
     /// The answer to a question for missing units.
     fn filled(&mut self, now: Instant, until: Option<UnitSeq>, units: Vec<AccessUnit>, end: &UnitsEnd) {
+        let span = match (units.first(), units.last()) {
+            (Some(first), Some(last)) => Duration::from_micros(last.sent.0.saturating_sub(first.sent.0)),
+            _ => Duration::ZERO,
+        };
+        if until.is_none() && span > RANGE {
+            // A tail this long is no repair: readers would be behind by as much.
+            self.phase = Phase::Joining {
+                since: now,
+                resync: true,
+            };
+            self.not_before = now;
+            return;
+        }
         for unit in units {
             if unit.seq >= self.next && self.held.insert(unit, now) {
                 add(&self.counters.repaired, 1);

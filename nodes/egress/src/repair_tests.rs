@@ -90,18 +90,22 @@ impl Scene {
             units,
         };
         let answer = UnitsAnswer {
-            end: UnitsEnd {
-                session,
-                epoch: epoch(revision),
-                next: UnitSeq(next),
-                gone: batch.units.is_empty(),
-                sent: SentTime::from_elapsed(self.now.duration_since(self.start)),
-                tracks: vec![],
-                key_age_ms: 100,
-            },
+            end: self.end(session, revision, next),
             batches: vec![batch],
         };
         assert_eq!(self.repair.answered(self.now, ask, Ok(answer)), Owner::Here);
+    }
+
+    fn end(&self, session: SessionId, revision: u64, next: u64) -> UnitsEnd {
+        UnitsEnd {
+            session,
+            epoch: epoch(revision),
+            next: UnitSeq(next),
+            gone: false,
+            sent: SentTime::from_elapsed(self.now.duration_since(self.start)),
+            tracks: vec![],
+            key_age_ms: 100,
+        }
     }
 
     fn fail(&mut self, ask: Ask, error: RequestError) -> Owner {
@@ -240,6 +244,31 @@ async fn a_tail_the_owner_does_not_keep_may_still_be_on_its_way() {
     assert_eq!(s.out(), ["lost 7"]);
     s.live(OLD, 1, [20]);
     assert_eq!(s.out(), ["20"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_tail_longer_than_a_second_is_left_for_the_newest_group() {
+    let mut s = Scene::flowing();
+    s.live(OLD, 1, [10]);
+    s.pass(300);
+    let ask = s.ask().unwrap();
+    let first = s.unit(11);
+    s.pass(1500);
+    let last = s.unit(12);
+    let mut answer = UnitsAnswer {
+        batches: vec![UnitBatch {
+            session: OLD,
+            epoch: epoch(1),
+            units: vec![first, last],
+        }],
+        end: s.end(OLD, 1, 40),
+    };
+    s.repair.answered(s.now, ask, Ok(answer.clone()));
+    assert_eq!(s.out(), ["10"]);
+    assert_eq!(s.ask(), Some(Ask::Newest));
+    answer.batches[0].units = vec![s.unit(30)];
+    s.repair.answered(s.now, Ask::Newest, Ok(answer));
+    assert_eq!(s.out()[..2], ["lost 19", "30"]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -86,3 +86,77 @@ impl TrackOut {
         self.packetiser.packetise(&unit.data, unit.is_key(), rtp_time)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use weft_wire::{CaptureSource, CaptureTime, ClockRate, GopSeq, MediaTime, SentTime, UnitFlags, UnitSeq};
+
+    /// 640x360, from the demo clip.
+    const SPS: &[u8] = &[
+        0x67, 0x42, 0xc0, 0x1f, 0xa6, 0x11, 0x02, 0x80, 0xbf, 0xe5, 0xc0, 0x44, 0x00, 0x00, 0x03, 0x00, 0x04,
+        0x00, 0x00, 0x03, 0x00, 0xc8, 0x3c, 0x60, 0xc8, 0x46,
+    ];
+    const PPS: &[u8] = &[0x68, 0xc8, 0x42, 0x32, 0xc8];
+
+    fn info(parameter_sets: Vec<Bytes>) -> TrackInfo {
+        TrackInfo {
+            id: TrackId(0),
+            codec: Codec::H264,
+            clock_rate: ClockRate::VIDEO,
+            channels: 0,
+            parameter_sets,
+            width: 0,
+            height: 0,
+        }
+    }
+
+    fn key(nals: &[&[u8]]) -> AccessUnit {
+        let data: Vec<u8> = nals
+            .iter()
+            .flat_map(|nal| [&(nal.len() as u32).to_be_bytes()[..], nal].concat())
+            .collect();
+        AccessUnit {
+            track: TrackId(0),
+            seq: UnitSeq(0),
+            gop: GopSeq(0),
+            pts: MediaTime(0),
+            dts: MediaTime(0),
+            capture: CaptureTime(0),
+            capture_source: CaptureSource::Arrival,
+            capture_offset: 0,
+            sent: SentTime(0),
+            flags: UnitFlags::KEY,
+            data: data.into(),
+        }
+    }
+
+    #[test]
+    fn a_description_without_parameter_sets_learns_them_from_the_first_key_unit() {
+        let mut track = TrackOut::new(info(vec![]), 1400);
+        assert!(!track.is_described());
+        let unit = key(&[SPS, PPS, &[0x65, 1, 2]]);
+        assert!(track.learn(&unit));
+        assert!(track.is_described());
+        assert_eq!(track.info.parameter_sets, [SPS, PPS]);
+        assert_eq!((track.info.width, track.info.height), (640, 360));
+        assert!(!track.learn(&unit), "nothing new");
+    }
+
+    #[test]
+    fn another_session_s_description_keeps_what_it_does_not_say() {
+        let sets: Vec<Bytes> = vec![SPS.into(), PPS.into()];
+        let mut track = TrackOut::new(info(sets.clone()), 1400);
+        let ssrc = track.ssrc;
+        track.describe(info(vec![]));
+        assert_eq!(track.info.parameter_sets, sets);
+        assert_eq!(track.ssrc, ssrc);
+        assert!(!track.differs(&info(vec![])));
+        let other = TrackInfo {
+            codec: Codec::Opus,
+            ..info(vec![])
+        };
+        assert!(track.differs(&other));
+    }
+}

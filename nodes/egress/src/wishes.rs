@@ -131,5 +131,9 @@ mod tests {
         assert_eq!(wishes.poll(t + ms(500)), urgent);
         wishes.key();
         assert_eq!(wishes.poll(t + ms(5000)), None);
+        // Nor is it sent for somebody who has gone.
+        wishes.urgent();
+        wishes.audience(t + ms(5000), false, false);
+        assert_eq!(wishes.poll(t + ms(9000)), None);
     }
 }

@@ -60,6 +60,13 @@ async fn the_second_reader_is_served_by_the_hub_alone() {
     assert_eq!(second.starts[0].ssrc, first.starts[0].ssrc);
     second.watch(300).await;
     second.assert_sound();
+    first.watch(2000).await;
+    // The third begins with the newest key unit, not with the first one's.
+    let mut third = Viewer::join(&egress, &[0, 1]).await;
+    third.drain();
+    assert_eq!(third.units(VIDEO)[0].0, 50);
+    drop(third);
+    sleep(ms(1)).await;
     assert_eq!(egress.hubs().len(), 1);
     assert_eq!(egress.hubs()[0].readers.len(), 2);
     assert_eq!(egress.readers(), 2);

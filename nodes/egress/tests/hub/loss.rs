@@ -114,6 +114,24 @@ async fn a_short_cut_is_bridged_without_a_hole() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_missed_in_an_absence_of_the_bus_is_asked_for_as_soon_as_it_is_back() {
+    let (camera, faulty, egress, _bus) = scene(Setup::default()).await;
+    let mut viewer = Viewer::join(&egress, &[0, 1]).await;
+    viewer.watch(1000).await;
+    faulty.cut(true);
+    viewer.watch(500).await;
+    camera.silence(true);
+    viewer.watch(110).await;
+    faulty.cut(false);
+    viewer.watch(10).await;
+    assert!(run(&viewer.numbers(VIDEO)));
+    assert_eq!(
+        u64::from(*viewer.numbers(VIDEO).last().unwrap()) + 1,
+        camera.pictures()
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn after_a_long_cut_readers_go_on_within_a_second_and_get_nothing_old() {
     for obeys in [true, false] {
         let setup = Setup {
