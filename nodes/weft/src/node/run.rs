@@ -87,9 +87,6 @@ async fn announce(
     file: Option<std::path::PathBuf>,
     addresses: super::Addresses,
 ) {
-    if *bus.borrow() == BusState::Away {
-        tracing::info!("waiting for a NATS server");
-    }
     let connected = bus.wait_for(|state| matches!(state, BusState::Connected(_)));
     if connected.await.is_err() {
         return;
