@@ -215,7 +215,7 @@ async fn main() -> anyhow::Result<()> {
         shards: shards.clone(),
         peers: Mutex::default(),
     });
-    HttpServer::new(move || {
+    let server = HttpServer::new(move || {
         App::new()
             .app_data(state.clone())
             .app_data(web::PayloadConfig::new(128 * 1024))
@@ -224,9 +224,17 @@ async fn main() -> anyhow::Result<()> {
             .route("/session/{id}", web::delete().to(delete))
     })
     .workers(1)
+    .disable_signals()
     .bind(("127.0.0.1", port))?
-    .run()
-    .await?;
+    .run();
+    let http = server.handle();
+    actix_web::rt::spawn(server);
+    let mut terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    tokio::select! {
+        _ = terminated.recv() => {}
+        interrupted = tokio::signal::ctrl_c() => interrupted?,
+    }
+    http.stop(false).await;
     shards.stop(CloseReason::Shutdown).await;
     shards
         .counters()

@@ -14,6 +14,7 @@ use crate::stun::{self, Class};
 use crate::{RtcConfig, restart};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
@@ -25,6 +26,8 @@ use weft_wire::CloseReason;
 const TICK: Duration = Duration::from_millis(100);
 /// A pause longer than this is a stall, and media that waited longer is too old to be worth anything.
 const STALL: Duration = Duration::from_millis(500);
+/// After a stall, how long the age of media is looked at; reading what has queued up takes milliseconds.
+const CATCH_UP: Duration = Duration::from_secs(1);
 /// Batches read before timers and commands get their turn.
 const MOST_BATCHES: usize = 8;
 /// Commands carried out before the socket gets its turn.
@@ -43,6 +46,10 @@ pub(crate) struct Shard {
     deadlines: Deadlines,
     /// Peers that got media in this turn.
     touched: Vec<u64>,
+    /// When the loop last came out of a stall.
+    stalled_until: Option<Instant>,
+    /// There while the loop runs.
+    socket: Option<Rc<Socket>>,
     dropped: Dropped,
 }
 
@@ -70,6 +77,8 @@ impl Shard {
             demux: Demux::default(),
             deadlines: Deadlines::default(),
             touched: Vec::new(),
+            stalled_until: None,
+            socket: None,
             dropped: Dropped {
                 datagrams: 0,
                 since: None,
@@ -80,12 +89,13 @@ impl Shard {
     /// Runs until [`Command::Stop`] or until no handle is left.
     pub(crate) async fn run(mut self, socket: std::net::UdpSocket, mut commands: mpsc::Receiver<Command>) {
         let socket = match Socket::new(socket, self.counters.clone()) {
-            Ok(socket) => socket,
+            Ok(socket) => Rc::new(socket),
             Err(error) => {
                 tracing::error!(%error, "the WebRTC socket cannot be used");
                 return;
             }
         };
+        self.socket = Some(socket.clone());
         let mut buffers = Buffers::new();
         loop {
             let slept = Instant::now();
@@ -108,8 +118,7 @@ impl Shard {
             };
             let now = Instant::now();
             let pause = now.saturating_duration_since(slept);
-            let stalled = !self.sessions.is_empty() && pause > STALL + TICK;
-            if stalled {
+            if !self.sessions.is_empty() && pause > STALL + TICK {
                 self.stalled(now, pause, &socket);
             }
             let mut next = command;
@@ -126,7 +135,7 @@ impl Shard {
                     },
                 }
             }
-            self.read(&socket, &mut buffers, stalled);
+            self.read(&socket, &mut buffers);
             self.timers(&socket);
             if self.look_at_all.swap(false, Relaxed) {
                 let all: Vec<u64> = self.sessions.keys().copied().collect();
@@ -146,6 +155,7 @@ impl Shard {
 
     fn stalled(&mut self, now: Instant, pause: Duration, socket: &Socket) {
         count(&self.counters.stalls);
+        self.stalled_until = Some(now);
         let ms = u64::try_from(pause.as_millis()).unwrap_or(u64::MAX);
         tracing::warn!(ms, peers = self.sessions.len(), "the WebRTC loop stood still");
         let all: Vec<u64> = self.sessions.keys().copied().collect();
@@ -157,10 +167,10 @@ impl Shard {
         }
     }
 
-    fn read(&mut self, socket: &Socket, buffers: &mut Buffers, stalled: bool) {
+    fn read(&mut self, socket: &Socket, buffers: &mut Buffers) {
         for _ in 0..MOST_BATCHES {
             let now = Instant::now();
-            match socket.receive(buffers, |d| self.datagram(now, d, stalled, socket)) {
+            match socket.receive(buffers, |d| self.datagram(now, d, socket)) {
                 Ok(0) => break,
                 Ok(_) => self.flush(now, socket),
                 Err(error) => {
@@ -178,7 +188,7 @@ impl Shard {
         }
     }
 
-    fn datagram(&mut self, now: Instant, d: Datagram<'_>, stalled: bool, socket: &Socket) {
+    fn datagram(&mut self, now: Instant, d: Datagram<'_>, socket: &Socket) {
         match Kind::of(d.data) {
             Kind::Stun => self.stun(now, d, socket),
             Kind::Dtls => match self.demux.by_address(d.from, now) {
@@ -186,8 +196,7 @@ impl Shard {
                 None => self.drop_unknown(),
             },
             Kind::Media => match self.demux.by_address(d.from, now) {
-                // Without the kernel's time all that has queued up during a stall counts as old.
-                Some(_) if stalled && d.age.is_none_or(|age| age > STALL) => count(&self.counters.stale),
+                Some(_) if self.is_stale(now, d.age) => count(&self.counters.stale),
                 Some(peer) => {
                     self.with(peer, socket, |s, now, _| s.media(now, d));
                     if self.touched.last() != Some(&peer) && !self.touched.contains(&peer) {
@@ -200,6 +209,19 @@ impl Shard {
                 count(&self.counters.junk);
                 self.dropped.datagrams += 1;
             }
+        }
+    }
+
+    /// True for media that waited too long because the loop stood still. Ages are measured on the wall clock, which may
+    /// step, so they count only while the queue of a stall is being read.
+    fn is_stale(&self, now: Instant, age: Option<Duration>) -> bool {
+        let Some(since) = self.stalled_until.map(|at| now.saturating_duration_since(at)) else {
+            return false;
+        };
+        match age {
+            Some(age) => since < CATCH_UP && age > STALL,
+            // Without the kernel's time, what is read at once counts as old.
+            None => since < TICK,
         }
     }
 
@@ -368,6 +390,15 @@ impl Shard {
                 datagrams: 0,
                 since: Some(now),
             };
+        }
+    }
+}
+
+impl Drop for Shard {
+    /// The arbiter was stopped under the loop: the peers are told all the same.
+    fn drop(&mut self) {
+        if let Some(socket) = self.socket.take() {
+            self.stop(CloseReason::Shutdown, &socket);
         }
     }
 }

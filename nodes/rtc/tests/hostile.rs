@@ -182,3 +182,24 @@ async fn a_receiver_that_panics_ends_its_own_session_only() {
     b.pc.close().await.expect("closed");
     shards.stop(CloseReason::Shutdown).await;
 }
+
+#[actix_rt::test]
+async fn peers_are_told_when_their_thread_is_stopped_under_them() {
+    let shards = shards();
+    let (client, log) = (Client::new(None).await, Arc::new(Log::default()));
+    let offer = client.offer().await;
+    let shard = shards.pick();
+    let answer = shard
+        .answer(offer.clone(), recorder(&log))
+        .await
+        .expect("an answer");
+    client.connect(&answer.sdp).await;
+    shard.arbiter().stop();
+    log.until("the end", |h| h.closed == [CloseReason::Shutdown])
+        .await;
+    eventually("the close_notify", async || client.dtls_is_closed().await).await;
+    let refused = shard.answer(offer, recorder(&log)).await;
+    assert!(matches!(refused, Err(weft_rtc::Error::Stopped)));
+    client.pc.close().await.expect("closed");
+    shards.stop(CloseReason::Shutdown).await;
+}

@@ -20,6 +20,7 @@ async fn publish(shards: &Shards, client: &Client, log: &Arc<Log>) -> Answer {
         .await
         .expect("an answer");
     client.connect(&answer.sdp).await;
+    log.until("DTLS on our side too", |h| h.connected.is_some()).await;
     answer
 }
 
@@ -165,6 +166,25 @@ async fn two_publishers_share_a_port_and_one_leaving_leaves_the_other_alone() {
         .await;
     eventually("the close_notify", async || b.dtls_is_closed().await).await;
     b.pc.close().await.expect("closed");
+}
+
+#[actix_rt::test]
+async fn each_shard_has_its_own_port_and_the_emptier_one_is_picked() {
+    let shards = shards_with(|c| c.shards = 2);
+    let (a, b) = (Client::new(None).await, Client::new(None).await);
+    let (log_a, log_b) = (Arc::new(Log::default()), Arc::new(Log::default()));
+    publish(&shards, &a, &log_a).await;
+    publish(&shards, &b, &log_b).await;
+    let local = |log: &Log| log.with(|h| h.connected).expect("connected").local;
+    let mut used = [local(&log_a), local(&log_b)];
+    used.sort();
+    let mut bound = shards.addresses();
+    bound.sort();
+    assert_eq!(used.as_slice(), bound.as_slice());
+    for client in [a, b] {
+        client.pc.close().await.expect("closed");
+    }
+    shards.stop(CloseReason::Shutdown).await;
 }
 
 #[actix_rt::test]
