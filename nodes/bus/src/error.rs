@@ -1,4 +1,5 @@
 //! What can go wrong on the bus, by what the caller can do about it.
+//! Which of these a client is told, and in which words, is decided by its users.
 
 use crate::Registered;
 
