@@ -11,6 +11,8 @@ use weft_wire::{CloseReason, Epoch, Kick, NodeName, StreamName, StreamRecord, St
 
 /// Wait before something is tried again while the registry or the bus is away.
 const RETRY: Duration = Duration::from_millis(500);
+/// Of so many attempts in a row one is logged: every 10 s while something is away.
+const LOG_EVERY: u32 = 20;
 /// The former owner's node is told at once, and again in case it was away.
 const KICK_PAUSES: [Duration; 3] = [Duration::ZERO, Duration::from_secs(1), Duration::from_secs(3)];
 /// Attempts to remove a record; what is left after them falls with the node's lease.
@@ -43,14 +45,17 @@ pub(crate) async fn take(fabric: Fabric, live: Arc<Live>) -> Claiming {
         since: utc_now().0,
     };
     let over = fabric.config.override_publisher;
+    let mut attempts = 0_u32;
     let won = loop {
         match claim::claim(&*fabric.bus, &*fabric.registry, &live.stream, &record, over).await {
             Ok(won) => break won,
             Err(Lost::Taken) => return Claiming::Taken,
-            Err(Lost::Away(error)) => {
+            Err(Lost::Away(error)) if attempts.is_multiple_of(LOG_EVERY) => {
                 tracing::warn!(stream = %live.stream, session = %live.id, %error, "name not claimed yet");
             }
+            Err(Lost::Away(_)) => {}
         }
+        attempts += 1;
         if live.status().ended.is_some() {
             return Claiming::Taken;
         }
@@ -63,6 +68,7 @@ pub(crate) async fn take(fabric: Fabric, live: Arc<Live>) -> Claiming {
         status.since = record.since;
         status.state = StreamState::Live;
     }
+    attempts = 0;
     loop {
         if live.status().ended.is_some() {
             return Claiming::Useless(won);
@@ -74,10 +80,12 @@ pub(crate) async fn take(fabric: Fabric, live: Arc<Live>) -> Claiming {
                 tracing::error!(stream = %live.stream, session = %live.id, %error, "bus refused the stream");
                 return Claiming::Useless(won);
             }
-            Err(error) => {
+            Err(error) if attempts.is_multiple_of(LOG_EVERY) => {
                 tracing::warn!(stream = %live.stream, session = %live.id, %error, "stream not published yet");
             }
+            Err(_) => {}
         }
+        attempts += 1;
         tokio::time::sleep(RETRY).await;
     }
 }

@@ -14,6 +14,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::cell::RefCell;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use tokio::time::Instant;
 use weft_bus::{Bus, Registry};
@@ -152,10 +153,13 @@ impl Source {
 pub(crate) struct FakePeer {
     pub(crate) keyframes: Mutex<Vec<Instant>>,
     pub(crate) closed: Mutex<Vec<CloseReason>>,
+    /// Panics when asked for a key unit.
+    pub(crate) broken: AtomicBool,
 }
 
 impl Peer for FakePeer {
     fn keyframe(&self, _: usize) {
+        assert!(!self.broken.load(Ordering::Relaxed), "a fault made on purpose");
         lock(&self.keyframes).push(Instant::now());
     }
 

@@ -6,6 +6,7 @@ use crate::IngestConfig;
 use crate::error::Error;
 use crate::testing::{ingest, lock, memory, stream};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use tokio::time::{Instant, pause, sleep};
 use weft_wire::{CloseReason, KeyframeRequest, NodeName, StreamState, UnitsFrom, UnitsRequest};
 
@@ -157,4 +158,28 @@ async fn a_hub_that_joins_when_no_group_is_kept_has_the_publisher_asked() {
     };
     let answer = bus.units(stream("test"), other).await.unwrap();
     assert!(answer.batches.is_empty() && answer.end.gone);
+}
+
+#[actix::test]
+async fn a_fault_in_one_session_ends_that_one_cleanly_and_no_other() {
+    pause();
+    let (bus, registry) = memory();
+    let node = ingest(IngestConfig::default(), bus.clone(), registry.clone(), "a");
+    let mut camera = Camera::offer(&node).await;
+    camera.send(true).await;
+    camera.peer.broken.store(true, Ordering::Relaxed);
+    let wish = KeyframeRequest {
+        node: NodeName::new("hub").unwrap(),
+        now: true,
+        interval_ms: 0,
+    };
+    bus.keyframe(stream("test"), wish).await.unwrap();
+    sleep(ms(50)).await;
+    assert_eq!(camera.closed(), [CloseReason::Internal]);
+    assert!(registry.lookup(stream("test")).await.unwrap().is_none());
+    assert!(bus.owner(stream("test")).await.is_err());
+    assert!(node.sessions().await.is_empty());
+    let mut next = Camera::offer(&node).await;
+    next.send(true).await;
+    assert_eq!(next.state(), StreamState::Live);
 }
