@@ -5,9 +5,11 @@ use std::collections::VecDeque;
 use std::time::Duration;
 use weft_wire::MediaClass;
 
-/// Refusals count from the time their probes were sent; two this far apart say that nobody is there, while a hub that
-/// changes its connection is back sooner.
+/// Two refusals of probes sent this far apart say that nobody is there: a hub that changes its connection is back sooner.
 pub(crate) const APART: Duration = Duration::from_secs(1);
+/// They must also be heard this far apart, a little less for what the way differs: after an outage many come in one burst,
+/// and the hubs a moment later.
+const HEARD_APART: Duration = Duration::from_millis(900);
 
 /// Probes whose refusal may still come. Two a second at most are sent, so this is more than a server's silence may last.
 const OUTSTANDING: usize = 16;
@@ -38,7 +40,10 @@ struct Probe {
 #[derive(Debug, Clone, Copy)]
 struct Run {
     last: ProbeId,
+    /// When the first was sent,
     since: Duration,
+    /// and when its refusal was heard.
+    heard: Duration,
     /// A key unit was among them: not even a hub that takes key units only is there.
     key: bool,
 }
@@ -120,11 +125,14 @@ impl Interest {
             _ => Run {
                 last: id,
                 since: probe.at,
+                heard: now,
                 key: probe.key,
             },
         };
         *run = Some(next);
-        if probe.at.saturating_sub(next.since) < APART {
+        let sent_apart = probe.at.saturating_sub(next.since) >= APART;
+        let heard_apart = now.saturating_sub(next.heard) >= HEARD_APART;
+        if !(sent_apart && heard_apart) {
             Verdict::Doubt
         } else if next.key {
             self.state = State::Paused;
@@ -188,6 +196,23 @@ mod tests {
         assert_eq!(second, None);
         assert_eq!(interest.refused(at(5000), first), Verdict::Doubt);
         assert!(interest.wanted());
+    }
+
+    #[test]
+    fn refusals_heard_in_one_burst_after_an_outage_do_not_pause() {
+        let mut interest = Interest::new();
+        let probes: Vec<_> = (0..4)
+            .map(|i| interest.probe(at(i * 1000), Key).unwrap())
+            .collect();
+        for probe in probes {
+            assert_eq!(interest.refused(at(5000), probe), Verdict::Doubt);
+        }
+        assert!(interest.wanted());
+        assert_eq!(
+            refused(&mut interest, 6000, Key),
+            Verdict::Paused,
+            "but the next one counts"
+        );
     }
 
     #[test]

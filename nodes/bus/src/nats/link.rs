@@ -225,18 +225,21 @@ impl Link {
 
     /// One way to the server and back on this connection: what was asked of it before is done. Gives up after a second.
     pub(super) async fn round_trip(&self) {
-        if !self.is_up() {
-            return;
-        }
-        let trip = async {
-            let inbox = self.client.new_inbox();
-            let mut echo = self.subscribe(inbox.clone()).await.ok()?;
-            self.send(message(inbox, None, Bytes::new())).await.ok()?;
-            echo.next().await
-        };
-        if timeout(PATIENCE, trip).await.is_err() {
+        if self.is_up() && !self.echoes().await {
             debug!(servers = %self.servers, "NATS did not answer within a second");
         }
+    }
+
+    /// Whether the server passes a message back within a second.
+    async fn echoes(&self) -> bool {
+        let trip = async {
+            let inbox = self.client.new_inbox();
+            let mut echo = self.client.subscribe(inbox.clone()).await.ok()?;
+            self.client.publish(inbox, Bytes::new()).await.ok()?;
+            self.fed.fetch_add(1, Ordering::Relaxed);
+            echo.next().await
+        };
+        matches!(timeout(PATIENCE, trip).await, Ok(Some(_)))
     }
 
     /// Watches the connection for ever.
@@ -275,8 +278,11 @@ impl Link {
             let new = connects != watch.connects;
             watch.connects = connects;
             watch.identity = identity;
+            self.up.store(false, Ordering::Release);
             match self.judge(&info, connects, watch).await {
-                Ok(()) => self.connected(watch, &info),
+                // Subscriptions are made anew after each connect: connected is said when they are in place.
+                Ok(()) if self.echoes().await => self.connected(watch, &info),
+                Ok(()) => {}
                 Err(why) => self.unfit(watch, why, new),
             }
         }

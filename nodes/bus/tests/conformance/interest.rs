@@ -98,8 +98,11 @@ async fn join(on: &Fixture) -> (Subscription, BTreeMap<u64, AccessUnit>) {
         .unwrap();
     let next = answer.end.next.0;
     let mut units: BTreeMap<u64, AccessUnit> = units_of(answer).into_iter().map(|u| (u.seq.0, u)).collect();
+    let first = *units.keys().next().expect("a key unit was made");
     while !units.keys().any(|seq| *seq >= next + 10) {
-        units.extend(read(&mut reader, 1).await.into_iter().map(|u| (u.seq.0, u)));
+        let live = read(&mut reader, 1).await.into_iter().map(|u| (u.seq.0, u));
+        // What came before the answer's key unit, a hub has no use for.
+        units.extend(live.filter(|(seq, _)| *seq >= first));
     }
     (reader, units)
 }
