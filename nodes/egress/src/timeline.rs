@@ -118,7 +118,9 @@ impl Timeline {
         let position = unit.pts.0 + track.offset.unwrap_or_default();
         let dts = position - reorder;
         let passed = track.last.map_or(0, |l| dts - l.dts);
-        track.follow_utc(unit.capture, position, if joint { None } else { Some(passed) });
+        // A joint moves the line no more than any other unit: readers that take their times from the reports (FFmpeg)
+        // would see time turn back where a newcomer overlaps the last units.
+        track.follow_utc(unit.capture, position, if joint { 0 } else { passed });
         if !joint && passed > 0 && passed <= i64::from(track.rate.hz()) {
             track.frame = passed;
         }
@@ -208,15 +210,14 @@ impl Track {
             && passed - unit.capture.micros_since(last.capture).max(0) <= STEP_AT_MOST
     }
 
-    /// Takes the unit's capture time as the line's (`passed` is `None`), or moves the line towards it.
-    fn follow_utc(&mut self, capture: CaptureTime, position: i64, passed: Option<i64>) {
+    /// Moves the line towards the unit's capture time by what the ticks `passed` since the last unit allow; the track's
+    /// first unit lays it down.
+    fn follow_utc(&mut self, capture: CaptureTime, position: i64, passed: i64) {
         let measured = capture.0 - self.rate.ticks_to_micros(position);
-        self.utc = Some(match (self.utc, passed) {
-            (Some(utc), Some(ticks)) => {
-                let step = self.rate.ticks_to_micros(ticks).clamp(0, 1_000_000) / SLEW;
-                utc + (measured - utc).clamp(-step, step)
-            }
-            _ => measured,
+        let step = self.rate.ticks_to_micros(passed).clamp(0, 1_000_000) / SLEW;
+        self.utc = Some(match self.utc {
+            Some(utc) => utc + (measured - utc).clamp(-step, step),
+            None => measured,
         });
     }
 }

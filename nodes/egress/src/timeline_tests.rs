@@ -119,11 +119,16 @@ async fn the_next_session_joins_at_its_capture_time_or_right_after_the_last_unit
     assert_eq!(picture.position, Position(270_000 + 3600));
     let sound = s.put(3040, AUDIO, 4, 0, UTC + 2_700_000);
     assert_eq!(sound.position, Position(3_040_000 * 48 / 1000));
-    // The report in front says what the new capture times are.
-    assert_eq!(
-        s.line.line(VIDEO, picture.position).unwrap().capture.0,
-        UTC + 2_700_000
-    );
+    // The report in front is on the line the readers know: FFmpeg takes its times from it, and they must not turn back.
+    let joint = s.line.line(VIDEO, picture.position).unwrap().capture.0;
+    assert_eq!(joint, UTC + 3_040_000);
+    // From there the line comes to meet the newcomer's clock, a millisecond in a second.
+    for i in 1..=250 {
+        let capture = UTC + 2_700_000 + i as i64 * 40_000;
+        s.put(3040 + i * 40, VIDEO, 1 << 40, i as i64 * 40_000, capture);
+    }
+    let later = s.line.newest(VIDEO).unwrap().capture.0;
+    assert_eq!(later, UTC + 3_040_000 + 10_000_000 - 10_000);
 }
 
 #[tokio::test(start_paused = true)]
