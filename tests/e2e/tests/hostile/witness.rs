@@ -13,7 +13,7 @@ use weft_testkit::relay::Relay;
 use weft_testkit::whip_proxy::WhipProxy;
 
 /// Lines that an attack may add to the log.
-const LOG_LINES: usize = 200;
+const LOG_LINES: usize = 50;
 
 pub(super) struct Witness {
     pub(super) node: Node,
