@@ -7,6 +7,8 @@ use bytes::{BufMut, Bytes, BytesMut};
 use std::collections::VecDeque;
 use weft_wire::MAX_UNIT_BYTES;
 
+/// Most parameter sets that come with one unit; all that the store can hold.
+const MAX_UNIT_SETS: usize = 32;
 /// First guess of a unit's size, and what a buffer keeps after a damaged unit, in bytes.
 const SMALL: usize = 16 * 1024;
 
@@ -329,6 +331,9 @@ impl H264Depacketiser {
             && unit.picture.is_none()
             && !unit.sets.contains(&nal)
         {
+            if unit.sets.len() == MAX_UNIT_SETS {
+                return Err(Damage::Malformed);
+            }
             unit.sets.push(nal);
         }
         Ok(())

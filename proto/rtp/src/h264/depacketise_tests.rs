@@ -351,3 +351,19 @@ fn one_buffer_serves_a_unit_once_sizes_are_known() {
     }
     assert!(capacity < 200_000);
 }
+
+#[test]
+fn parameter_sets_that_never_come_to_a_picture_are_bounded() {
+    let mut d = H264Depacketiser::new();
+    let mut damaged = 0;
+    for n in 0..10_000_u16 {
+        let [high, low] = n.to_be_bytes();
+        damaged += push(&mut d, packet(1, false, [0x67, 66, 0xc0, 30, 0xd9, high, low])).len();
+    }
+    assert_eq!(
+        damaged, 1,
+        "the unit is given up once, and the rest of it is thrown away"
+    );
+    let key = push(&mut d, packet(2, true, stap(&[SPS, PPS, IDR])));
+    assert!(matches!(&key[..], [Depacketised::Unit(u)] if u.key && u.discontinuity));
+}
