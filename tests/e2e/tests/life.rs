@@ -10,7 +10,7 @@ use weft_testkit::oracle::{self, Over};
 use weft_testkit::process::Usage;
 use weft_testkit::relay::{Relay, Weather};
 use weft_testkit::whip_proxy::WhipProxy;
-use weft_testkit::{full, publish, until};
+use weft_testkit::{publish, until};
 
 const LANES: usize = 8;
 
@@ -18,10 +18,9 @@ const LANES: usize = 8;
 async fn rounds_of_publishing_leave_nothing_behind() -> Result<()> {
     let node = Plan::new(Role::Standalone).start().await?;
     let clip = fixture::clip(LIGHT)?;
-    let rounds = if full() { 200 } else { 40 };
     publish_rounds(&node, &clip, LANES).await?;
     let before = settled(&node).await?;
-    publish_rounds(&node, &clip, rounds).await?;
+    publish_rounds(&node, &clip, 200).await?;
     nothing_left(&node, before).await
 }
 
@@ -29,12 +28,11 @@ async fn rounds_of_publishing_leave_nothing_behind() -> Result<()> {
 async fn rounds_of_reading_leave_nothing_behind() -> Result<()> {
     let mut node = Plan::new(Role::Standalone).start().await?;
     let clip = fixture::clip(LIGHT)?;
-    let rounds = if full() { 500 } else { 100 };
     let _publisher = publish::ffmpeg_copy(&node.whip("read")?, &clip)?;
     node.wait_for("read", Duration::from_secs(20)).await?;
     read_rounds(&node, LANES * 2).await?;
     let before = node.process().usage()?;
-    read_rounds(&node, rounds).await?;
+    read_rounds(&node, 500).await?;
     until("the readers' sockets are closed", Duration::from_secs(15), || {
         let now = node.process().usage();
         std::future::ready(
