@@ -101,7 +101,12 @@ pub(crate) fn explain(error: &serde_saphyr::Error, text: &str, all_keys: &[Strin
     }
     // The reader adds the place to its sentences; ours is in front already.
     let rendered = error.to_string();
-    let sentence = rendered.split(" at line ").next().unwrap_or(&rendered).to_owned();
+    let sentence = match rendered.split(" at line ").next().unwrap_or(&rendered) {
+        "expected sequence start" => "expected a list; write it as '[a, b]', a single value as '[a]'",
+        "expected string scalar" => "expected one value, not a list or a block",
+        other => other,
+    }
+    .to_owned();
     Problem {
         line,
         key: place,

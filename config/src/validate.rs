@@ -209,7 +209,12 @@ fn bus(nats: &Nats, problems: &mut Vec<Problem>) {
         let rest = ["nats://", "tls://"]
             .iter()
             .find_map(|scheme| server.strip_prefix(scheme));
-        let good = rest.is_some_and(|rest| !rest.is_empty() && !rest.contains(['/', ' ', ',']));
+        let good = rest.is_some_and(|rest| {
+            // What follows the last colon is a port, unless the colon is one of a bracketed IPv6 address.
+            let (host, port) = rest.rsplit_once(':').unwrap_or((rest, "4222"));
+            let port = port.ends_with(']') || port.parse::<u16>().is_ok_and(|port| port != 0);
+            !host.is_empty() && !rest.contains(['/', ' ', ',']) && port
+        });
         if !good {
             problems.push(Problem::of(
                 "fabric.nats.servers",

@@ -54,6 +54,42 @@ fn a_value_of_the_wrong_form_is_named_with_its_line_and_an_example() {
 }
 
 #[test]
+fn a_single_value_where_a_list_belongs_is_told_how_to_write_it() {
+    assert_eq!(
+        told("fabric:\n  nats:\n    servers: nats://a:4222\n"),
+        "weft.yml: line 3: fabric.nats.servers: expected a list; write it as '[a, b]', a single value as '[a]'"
+    );
+    assert_eq!(
+        told("logLevel: info\nwebrtcAdditionalHosts: 192.0.2.1\n"),
+        "weft.yml: line 2: webrtcAdditionalHosts: expected a list; write it as '[a, b]', a single value as '[a]'"
+    );
+}
+
+#[test]
+fn a_nats_server_without_a_usable_port_is_refused() {
+    for good in [
+        "nats://a:42222",
+        "nats://a",
+        "nats://[::1]:4222",
+        "nats://[::1]",
+        "tls://a:1",
+    ] {
+        let text = format!("fabric:\n  nats:\n    servers: [\"{good}\"]\n");
+        assert!(Config::parse(&text, "weft.yml").is_ok(), "{good}");
+    }
+    for bad in [
+        "nats://a:422222",
+        "nats://a:",
+        "nats://a:0",
+        "nats://:4222",
+        "nats://a:x",
+    ] {
+        let text = told(&format!("fabric:\n  nats:\n    servers: [\"{bad}\"]\n"));
+        assert!(text.contains(&format!("'{bad}' is no server")), "{text}");
+    }
+}
+
+#[test]
 fn what_is_no_yaml_is_told_with_its_line() {
     let text = told("logLevel: info\n  rtspAddress: :1\n: [\n");
     assert!(text.starts_with("weft.yml: line "), "{text}");

@@ -24,49 +24,49 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Ingest and egress in one process; needs nothing else (the default).
-    Standalone(Flags),
+    Standalone,
     /// Takes publishers; meets the other nodes on NATS.
-    Ingest(Flags),
+    Ingest,
     /// Serves readers; meets the other nodes on NATS.
-    Egress(Flags),
+    Egress,
     /// Standalone with a built-in publisher on the stream "demo".
-    Demo(Flags),
+    Demo,
     /// Says what is wrong with a configuration, or prints the effective one.
-    Check(Flags),
+    Check,
 }
 
-/// Flags stand above the configuration file.
+/// Flags stand above the configuration file; they are taken before a subcommand and after it.
 #[derive(Debug, Clone, Default, Args)]
 pub(crate) struct Flags {
     /// YAML file with MediaMTX's key names; config/weft.yml lists all.
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, global = true, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Servers of one NATS cluster, separated by commas (fabric.nats.servers).
-    #[arg(long, value_name = "URL,...")]
+    #[arg(long, global = true, value_name = "URL,...")]
     nats: Option<String>,
     /// This node's name, unique in the fabric (fabric.nodeName).
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, global = true, value_name = "NAME")]
     name: Option<String>,
     /// HTTP for WebRTC publishers (webrtcAddress).
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, global = true, value_name = "ADDRESS")]
     webrtc: Option<ListenAddress>,
     /// UDP for WebRTC media (webrtcLocalUDPAddress).
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, global = true, value_name = "ADDRESS")]
     ice: Option<ListenAddress>,
     /// RTSP (rtspAddress).
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, global = true, value_name = "ADDRESS")]
     rtsp: Option<ListenAddress>,
     /// RTP over UDP (rtpAddress).
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, global = true, value_name = "ADDRESS")]
     rtp: Option<ListenAddress>,
     /// RTCP over UDP (rtcpAddress).
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, global = true, value_name = "ADDRESS")]
     rtcp: Option<ListenAddress>,
     /// Control API (apiAddress).
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, global = true, value_name = "ADDRESS")]
     api: Option<ListenAddress>,
     /// Metrics (metricsAddress).
-    #[arg(long, value_name = "ADDRESS")]
+    #[arg(long, global = true, value_name = "ADDRESS")]
     metrics: Option<ListenAddress>,
 }
 
@@ -103,28 +103,24 @@ impl Flags {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    let command = cli.command.unwrap_or(Command::Standalone(cli.flags));
-    let (flags, role, demo) = match &command {
-        Command::Check(flags) => return check(flags),
-        Command::Standalone(flags) => (flags, Role::Standalone, false),
-        Command::Demo(flags) => (flags, Role::Standalone, true),
-        Command::Ingest(flags) => (flags, Role::Ingest, false),
-        Command::Egress(flags) => (flags, Role::Egress, false),
+    let (role, demo) = match cli.command {
+        Some(Command::Check) => return check(&cli.flags),
+        None | Some(Command::Standalone) => (Role::Standalone, false),
+        Some(Command::Demo) => (Role::Standalone, true),
+        Some(Command::Ingest) => (Role::Ingest, false),
+        Some(Command::Egress) => (Role::Egress, false),
     };
-    match flags.configuration() {
+    match cli.flags.configuration() {
         Ok(config) => command::serve(config, role, demo),
         Err(error) => unusable(&error),
     }
 }
 
-#[allow(clippy::print_stdout)] // the answer of a command goes to the terminal or a pipe, not to the log
 fn check(flags: &Flags) -> ExitCode {
     match flags.configuration() {
         Ok(config) => {
-            for notice in config.notices() {
-                println!("# {notice}");
-            }
-            print!("{}", config.to_yaml());
+            let notices = config.notices().into_iter().map(|notice| format!("# {notice}\n"));
+            command::say(&(notices.collect::<String>() + &config.to_yaml()));
             ExitCode::SUCCESS
         }
         Err(error) => {
@@ -146,10 +142,9 @@ mod tests {
     use clap::CommandFactory;
 
     fn flags(args: &[&str]) -> Flags {
-        match Cli::try_parse_from(args).unwrap().command {
-            Some(Command::Ingest(flags)) => flags,
-            other => panic!("{other:?}"),
-        }
+        let cli = Cli::try_parse_from(args).unwrap();
+        assert!(matches!(cli.command, Some(Command::Ingest)), "{cli:?}");
+        cli.flags
     }
 
     #[test]
@@ -178,6 +173,25 @@ mod tests {
         assert_eq!(config.webrtc_address, ListenAddress::port(1));
         assert_eq!(config.webrtc_local_udp_address, ListenAddress::port(2));
         assert_eq!(config.fabric.node_name.unwrap().as_str(), "n1");
+    }
+
+    #[test]
+    fn a_flag_before_the_subcommand_means_what_it_means_after_it() {
+        let config = flags(&[
+            "weft",
+            "--nats",
+            "nats://a:1",
+            "--webrtc",
+            ":1",
+            "ingest",
+            "--ice",
+            ":2",
+        ])
+        .configuration()
+        .unwrap();
+        assert_eq!(config.fabric.nats.servers, ["nats://a:1"]);
+        assert_eq!(config.webrtc_address, ListenAddress::port(1));
+        assert_eq!(config.webrtc_local_udp_address, ListenAddress::port(2));
     }
 
     #[test]

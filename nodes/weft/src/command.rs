@@ -5,6 +5,7 @@ use crate::demo::publisher::Options;
 use crate::demo::{Clip, ClipLoop, Publisher};
 use crate::node::{Node, Role};
 use crate::{logging, signals};
+use std::io::Write;
 use std::process::ExitCode;
 use tokio_util::sync::CancellationToken;
 use weft_config::Config;
@@ -39,7 +40,7 @@ async fn run(config: Config, role: Role, demo: bool) -> anyhow::Result<()> {
     let shutdown = CancellationToken::new();
     signals::listen(shutdown.clone())?;
     let node = Node::build(config, role).await?;
-    greet(&node.greeting(demo.then_some(DEMO_STREAM)));
+    say(&(node.greeting(demo.then_some(DEMO_STREAM)) + "\n"));
     let whip = node.whip_url(DEMO_STREAM).filter(|_| demo);
     let publisher = whip.map(|url| tokio::spawn(play(url, shutdown.clone())));
     node.run(shutdown.clone()).await?;
@@ -69,7 +70,8 @@ async fn play(url: String, shutdown: CancellationToken) {
     publisher.close().await;
 }
 
-#[allow(clippy::print_stdout)] // for the person at the terminal, not for the log
-fn greet(text: &str) {
-    println!("{text}");
+/// Tells whoever reads standard output, a person or a pipe; a pipe whose reader has left is no reason to end.
+pub(crate) fn say(text: &str) {
+    let mut out = std::io::stdout().lock();
+    drop(out.write_all(text.as_bytes()).and_then(|()| out.flush()));
 }

@@ -9,7 +9,7 @@ use weft_config::LogLevel;
 pub(crate) fn start(level: LogLevel) {
     // The stack below WebRTC warns about every bad packet, which is for an attacker to decide.
     let quiet = weft_rtc::QUIET;
-    let default = format!("{},{quiet},async_nats=warn,actix_server=warn", level.as_str());
+    let default = format!("{},{quiet},async_nats=off,actix_server=warn", level.as_str());
     let filter = EnvFilter::try_from_env("WEFT_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)

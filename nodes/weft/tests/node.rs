@@ -28,7 +28,11 @@ struct Running {
 
 impl Running {
     async fn start() -> Self {
-        let config = Config::parse(FREE_PORTS, "test").unwrap();
+        Self::start_with(FREE_PORTS).await
+    }
+
+    async fn start_with(config: &str) -> Self {
+        let config = Config::parse(config, "test").unwrap();
         let node = Node::build(config, Role::Standalone).await.unwrap();
         let shutdown = CancellationToken::new();
         Self {
@@ -189,6 +193,22 @@ fn a_node_that_ends_closes_its_publishers() {
         node.stop().await;
         timeout(Duration::from_secs(2), publisher.ended()).await.unwrap();
         publisher.close().await;
+    });
+}
+
+#[test]
+fn without_the_api_the_port_of_publishers_does_not_serve_it_either() {
+    run(async {
+        let node = Running::start().await;
+        assert_eq!(get(node.addresses.webrtc.unwrap(), "/v3/info").await.0, 200);
+        node.stop().await;
+        let node = Running::start_with(&format!("{FREE_PORTS}api: no\n")).await;
+        assert_eq!(node.addresses.api, None);
+        let stream = node.publish().await;
+        let webrtc = node.addresses.webrtc.unwrap();
+        assert_eq!(get(webrtc, "/v3/paths/list").await.0, 404);
+        stream.close().await;
+        node.stop().await;
     });
 }
 

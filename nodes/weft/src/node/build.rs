@@ -88,12 +88,15 @@ impl Node {
         };
         let mut web = Vec::new();
         if let (Some(port), Some(part)) = (webrtc, &ingest) {
-            let (control, ingest) = (control.clone(), part.ingest.clone());
+            let (control, ingest, serve_api) = (control.clone(), part.ingest.clone(), config.api);
             web.push(http::serve(port, true, config.read_timeout, move || {
-                let (v3, whip) = (control.v3(), ingest.routes());
+                // `api: no` means no API, here neither.
+                let (v3, whip) = (serve_api.then(|| control.v3()), ingest.routes());
                 move |service: &mut actix_web::web::ServiceConfig| {
+                    if let Some(v3) = v3 {
+                        service.configure(v3);
+                    }
                     service
-                        .configure(v3)
                         .configure(whip)
                         .default_service(actix_web::web::to(weft_control::not_found));
                 }
