@@ -60,8 +60,10 @@ struct Addresses {
 }
 
 impl Demux {
-    /// A peer is known by its user fragment from now on.
+    /// A peer is known by its user fragment from now on, and by no earlier one: checks that name it carry a password
+    /// that is void, and a peer may restart ICE as often as it likes.
     pub(crate) fn add_ufrag(&mut self, ufrag: String, peer: u64) {
+        self.by_ufrag.retain(|_, p| *p != peer);
         self.by_ufrag.insert(ufrag, peer);
     }
 
@@ -167,6 +169,20 @@ mod tests {
         );
         d.remove(1);
         assert!(d.by_ufrag.is_empty() && d.by_address.is_empty() && d.addresses.is_empty());
+    }
+
+    #[test]
+    fn a_peer_that_restarts_ice_for_ever_is_known_by_its_last_user_fragment() {
+        let mut d = Demux::default();
+        d.add_ufrag("other".into(), 2);
+        for n in 0..100 {
+            d.add_ufrag(n.to_string(), 1);
+        }
+        assert_eq!(d.by_ufrag.len(), 2);
+        assert_eq!(
+            [d.by_ufrag("98"), d.by_ufrag("99"), d.by_ufrag("other")],
+            [None, Some(1), Some(2)]
+        );
     }
 
     #[test]

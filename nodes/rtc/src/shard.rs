@@ -288,16 +288,16 @@ impl Shard {
                 fragment,
                 reply,
             } => {
-                let result = match self.sessions.get_mut(&peer) {
-                    Some(session) => restart::patch(session, now, &fragment),
-                    None => Err(Error::Closed),
-                };
+                let mut result = Err(Error::Closed);
+                self.with(peer, socket, |s, now, socket| {
+                    result = restart::patch(s, now, &fragment);
+                    s.pump(now, socket);
+                });
                 if matches!(result, Ok(Some(_)))
                     && let Some(session) = self.sessions.get(&peer)
                 {
                     self.demux.add_ufrag(session.core.credentials.ufrag.clone(), peer);
                 }
-                self.with(peer, socket, |s, now, socket| s.pump(now, socket));
                 // Nobody waits any more: the publisher will ask again.
                 let _gone = reply.send(result);
             }
@@ -315,7 +315,12 @@ impl Shard {
             place,
         } = negotiated;
         let handle = answer.peer.clone();
-        let receiver = match make(&answer.tracks, handle.clone()) {
+        let made = catch_unwind(AssertUnwindSafe(|| make(&answer.tracks, handle.clone())));
+        let made = made.unwrap_or_else(|_| {
+            tracing::error!(peer = handle.peer, "a WebRTC session could not be begun");
+            Err(CloseReason::Internal)
+        });
+        let receiver = match made {
             Ok(receiver) => receiver,
             Err(reason) => {
                 let _gone = reply.send(Err(Error::Refused(reason)));

@@ -146,8 +146,12 @@ impl Sources {
             .map(|s| s.track)
     }
 
-    /// True when retransmissions of this source may belong to the media source `primary`.
+    /// True when retransmissions of this source may belong to the media source `primary`; never to 0, which stands for a
+    /// source not heard of yet: its packets would look like those of another one.
     pub(crate) fn repairs(&self, ssrc: u32, primary: u32) -> bool {
+        if primary == 0 {
+            return false;
+        }
         let source = self.sources.iter().find(|s| s.ssrc == ssrc);
         source.is_some_and(|s| s.primary == 0 || s.primary == primary)
     }
@@ -243,5 +247,14 @@ mod tests {
         s.add_track(0, &media(&[]), &media(&[]));
         let admitted = (0..100_000).filter(|ssrc| s.admits(&rtp(102, *ssrc))).count();
         assert_eq!((admitted, s.sources.len()), (MOST_TRIED, MOST_TRIED));
+    }
+
+    #[test]
+    fn a_repair_that_comes_before_its_media_belongs_to_nothing() {
+        let mut s = Sources::default();
+        s.add_track(0, &media(&[]), &media(&[]));
+        assert!(s.admits(&rtp(103, 8)));
+        s.prove(8);
+        assert!(!s.repairs(8, 0) && s.repairs(8, 7));
     }
 }

@@ -184,6 +184,28 @@ async fn a_receiver_that_panics_ends_its_own_session_only() {
 }
 
 #[actix_rt::test]
+async fn a_session_that_cannot_be_begun_is_refused_and_its_thread_goes_on() {
+    let shards = shards();
+    let (client, log) = (Client::new(None).await, Arc::new(Log::default()));
+    let offer = client.offer().await;
+    let shard = shards.pick();
+    let refused = shard
+        .answer(offer.clone(), Box::new(|_, _| panic!("on purpose")))
+        .await;
+    assert!(matches!(
+        refused,
+        Err(weft_rtc::Error::Refused(CloseReason::Internal))
+    ));
+    assert_eq!(shards.peers(), 0);
+    let answer = shard.answer(offer, recorder(&log)).await.expect("an answer");
+    client.connect(&answer.sdp).await;
+    client.send(0).await;
+    log.until("a packet", |h| h.packets == 1).await;
+    client.pc.close().await.expect("closed");
+    shards.stop(CloseReason::Shutdown).await;
+}
+
+#[actix_rt::test]
 async fn peers_are_told_when_their_thread_is_stopped_under_them() {
     let shards = shards();
     let (client, log) = (Client::new(None).await, Arc::new(Log::default()));
