@@ -113,6 +113,12 @@ impl GopCache {
         self.gop_bytes += unit.data.len();
         let now = unit.sent;
         self.units.push_back(unit);
+        self.expire(now);
+    }
+
+    /// Lets go of what is too old or too large by `now`: also while nothing is pushed, because the publisher is silent or
+    /// its units are withheld.
+    pub(crate) fn expire(&mut self, now: SentTime) {
         if let Some(start) = self.gop {
             let first = self.index(start).map_or(now, |i| self.units[i].sent);
             if self.gop_bytes > GOP_BYTES || now.0.saturating_sub(first.0) > GOP_SPAN_US {

@@ -21,7 +21,8 @@ impl StreamOwner for Live {
         let sent = self.sent(Instant::now());
         let other = request.session.is_some_and(|session| session != self.id);
         let (found, next, key_age_ms, joinable) = {
-            let cache = self.cache();
+            let mut cache = self.cache();
+            cache.expire(sent);
             let found = (!other).then(|| cache.find(request));
             (found, cache.next(), cache.key_age_ms(sent), cache.joinable())
         };

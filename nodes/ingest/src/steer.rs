@@ -73,6 +73,9 @@ impl From<weft_rtc::Error> for Error {
             Rtc::Offer(refused) => refused.into(),
             Rtc::Negotiation(_) => Self::BadRequest(error.to_string()),
             Rtc::Full => Self::Full("it has as many WebRTC sessions as it may"),
+            Rtc::Refused(CloseReason::Internal) => {
+                Self::Internal("the session could not be begun".to_owned())
+            }
             Rtc::Refused(reason) => Self::Closed(reason),
             Rtc::Closed => Self::Closed(CloseReason::PeerLost),
             Rtc::Stopped => Self::Unavailable("this node is shutting down".to_owned()),

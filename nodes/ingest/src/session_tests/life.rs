@@ -161,6 +161,28 @@ async fn a_hub_that_joins_when_no_group_is_kept_has_the_publisher_asked() {
 }
 
 #[actix::test]
+async fn nobody_begins_with_pictures_that_grew_old_while_the_publisher_was_silent() {
+    pause();
+    let (bus, registry) = memory();
+    let node = ingest(IngestConfig::default(), bus.clone(), registry, "a");
+    let mut camera = Camera::offer(&node).await;
+    camera.stream_for(ms(1_000)).await;
+    let request = UnitsRequest {
+        from: UnitsFrom::NewestGop,
+        until: None,
+        session: None,
+    };
+    sleep(ms(8_000)).await;
+    let answer = bus.units(stream("test"), request.clone()).await.unwrap();
+    assert!(!answer.batches.is_empty() && !answer.end.gone);
+    sleep(ms(2_000)).await;
+    let answer = bus.units(stream("test"), request).await.unwrap();
+    assert!(answer.batches.is_empty() && answer.end.gone);
+    sleep(ms(5)).await;
+    assert_eq!(lock(&camera.peer.keyframes).len(), 1);
+}
+
+#[actix::test]
 async fn a_fault_in_one_session_ends_that_one_cleanly_and_no_other() {
     pause();
     let (bus, registry) = memory();
