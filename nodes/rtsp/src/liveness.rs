@@ -65,6 +65,13 @@ pub(crate) struct Claim {
     key: Key,
 }
 
+impl Claim {
+    /// Holds this port of this client.
+    pub(crate) fn is_of(&self, ip: IpAddr, port: u16) -> bool {
+        self.key == (ip, port)
+    }
+}
+
 impl Drop for Claim {
     fn drop(&mut self) {
         self.pulses.lock().remove(&self.key);

@@ -140,16 +140,25 @@ impl Connection {
 
     /// Makes ready what a track's transport needs.
     fn open_transport(&mut self, track: u8, transport: Chosen) -> Result<(), &'static str> {
-        self.claims.retain(|(t, _)| *t != track);
+        let (peer, local) = (self.peer.ip(), self.local.ip());
+        let mut claim = None;
         if let (Chosen::Udp { rtcp, .. }, Some(udp)) = (transport, &self.shared.udp) {
-            let claim = udp.pulses.claim(self.peer.ip(), rtcp, &self.pulse);
-            self.claims
-                .push((track, claim.ok_or("another session uses this client_port")?));
-            let (peer, local) = (self.peer.ip(), self.local.ip());
+            if self
+                .claims
+                .iter()
+                .any(|(t, c)| *t == track && c.is_of(peer, rtcp))
+            {
+                return Ok(());
+            }
+            // A refused change leaves the track the port it has.
+            let free = udp.pulses.claim(peer, rtcp, &self.pulse);
+            claim = Some((track, free.ok_or("another session uses this client_port")?));
             self.out
                 .datagrams
                 .get_or_insert_with(|| Datagrams::new(peer, local));
         }
+        self.claims.retain(|(t, _)| *t != track);
+        self.claims.extend(claim);
         Ok(())
     }
 

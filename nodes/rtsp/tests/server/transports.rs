@@ -268,6 +268,37 @@ async fn two_sessions_cannot_share_a_clients_port() {
 }
 
 #[tokio::test]
+async fn a_refused_change_of_port_leaves_a_track_the_port_it_has() {
+    let server = mock::start();
+    let url = |client: &Client| format!("{}/trackID=0", client.url("video"));
+    let at = |port: u16| format!("Transport: RTP/AVP;unicast;client_port={port}-{}\r\n", port + 1);
+    let (mut a, mut b, mut c) = (
+        Client::connect(&server).await,
+        Client::connect(&server).await,
+        Client::connect(&server).await,
+    );
+    assert_eq!(a.set_up(&url(&a), &at(45000)).await.status, 200);
+    assert_eq!(b.set_up(&url(&b), &at(46000)).await.status, 200);
+    assert_eq!(a.ask("SETUP", &url(&a), &at(46000)).await.status, 400);
+    assert_eq!(
+        c.ask("SETUP", &url(&c), &at(45000)).await.status,
+        400,
+        "it is still the first one's"
+    );
+    assert_eq!(
+        a.set_up(&url(&a), &at(45000)).await.status,
+        200,
+        "its own port is no other's"
+    );
+    assert_eq!(a.set_up(&url(&a), &at(47000)).await.status, 200);
+    assert_eq!(
+        c.set_up(&url(&c), &at(45000)).await.status,
+        200,
+        "and is free once it is left"
+    );
+}
+
+#[tokio::test]
 async fn a_player_that_got_nothing_over_udp_begins_anew_over_tcp() {
     let server = mock::start();
     server.video.picture(true, 3000);
