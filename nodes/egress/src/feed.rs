@@ -64,7 +64,9 @@ impl Hub {
     }
 
     fn unit(&mut self, now: Instant, unit: &AccessUnit) {
-        self.life.media(now);
+        if self.last_word.is_none() || self.last_word != self.repair.session() {
+            self.life.media(now);
+        }
         let counters = Arc::clone(&self.shared.counters);
         let known = self.present.contains(&unit.track);
         let Some(track) = self.tracks.iter_mut().find(|t| known && t.id() == unit.track) else {

@@ -60,6 +60,11 @@ impl Life {
         self.ended = None;
     }
 
+    /// This node itself did not run for so long: no silence of the publisher's.
+    pub(crate) fn stood_still(&mut self, pause: Duration) {
+        self.media += pause;
+    }
+
     /// The owner answered.
     pub(crate) fn here(&mut self) {
         // After a goodbye only media counts: the answer may have been given before it.

@@ -234,7 +234,9 @@ impl State {
             || self.bytes > MAX_BYTES + self.burst_bytes
             || self
                 .events
-                .front()
+                .iter()
+                // Reports kept by a skip stand in front, and are new.
+                .find(|queued| matches!(queued.event, ReaderEvent::Block(_)))
                 .is_some_and(|queued| now.duration_since(queued.at) > MAX_LAG)
     }
 

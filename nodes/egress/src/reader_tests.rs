@@ -171,3 +171,18 @@ async fn the_end_comes_after_what_is_queued_and_a_close_before_it() {
         Some(ReaderEvent::Closed(CloseReason::Shutdown))
     ));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_report_in_front_does_not_hide_how_late_the_pictures_behind_it_are() {
+    let q = queue(&[]);
+    let line = RtpLine {
+        rtp_time: 0,
+        capture: weft_wire::CaptureTime(0),
+    };
+    q.report(Instant::now(), VIDEO, line);
+    video(&q, 1, true, 10);
+    tokio::time::advance(MAX_LAG + Duration::from_millis(1)).await;
+    video(&q, 2, false, 10);
+    assert_eq!(taken(&q), [0; 0]);
+    assert_eq!(dropped(&q), 2);
+}

@@ -187,7 +187,6 @@ impl Repair {
     }
 
     fn hold(&mut self, now: Instant, unit: AccessUnit) {
-        let before = matches!(self.phase, Phase::Hole { .. }) && unit.seq < self.next;
         // overflow: while joining the oldest are forgotten (the answer or a further question brings them back), in a hole
         // the missing ones are given up; both show in the counters.
         if self.held.is_full() {
@@ -196,6 +195,8 @@ impl Repair {
                 _ => self.held.clear(),
             }
         }
+        // Asked after the giving up: that may have passed this very unit by.
+        let before = !matches!(self.phase, Phase::Joining { .. }) && unit.seq < self.next;
         if before || !self.held.insert(unit, now) {
             add(&self.counters.duplicates, 1);
         }

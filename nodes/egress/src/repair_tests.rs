@@ -379,6 +379,21 @@ async fn held_units_are_bounded_whatever_comes() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_unit_that_comes_after_it_was_given_up_never_comes_out() {
+    let mut s = Scene::flowing();
+    s.live(OLD, 1, [10]);
+    s.live(OLD, 1, 13..13 + 1024);
+    assert!(s.repair.held.is_full());
+    s.live(OLD, 1, [12]);
+    assert!(s.repair.held.is_empty());
+    let out = s.out();
+    assert_eq!(
+        (out.len(), &out[..3]),
+        (1026, &["10", "lost 2", "13"].map(String::from)[..])
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn any_loss_and_any_order_of_answers_gives_rising_numbers_without_repeats() {
     use rand::rngs::StdRng;
     use rand::{Rng, SeedableRng};

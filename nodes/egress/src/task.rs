@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tracing::{debug, info, warn};
 use weft_bus::{BusState, Delivery, MediaFilter, RequestError, Subscription, UnitsAnswer};
 use weft_rtsp_server::Refusal;
-use weft_wire::{CloseReason, KeyframeRequest, MediaKind, StreamState, TrackId, TrackInfo};
+use weft_wire::{CloseReason, KeyframeRequest, MediaKind, SessionId, StreamState, TrackId, TrackInfo};
 
 /// An owner that has not answered by then will not: the next question may find the bus in better health.
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);
@@ -32,6 +32,10 @@ const NEWEST_LIMIT: Duration = Duration::from_secs(3);
 const OPENING_LIMIT: Duration = Duration::from_secs(3);
 /// Units taken from the bus in one go, before readers and deadlines are looked after.
 const DELIVERIES_AT_ONCE: usize = 64;
+/// The hub wakes this often at least, so as to notice when the node stood still,
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+/// and being this late counts as that.
+const STOOD_STILL: Duration = Duration::from_millis(250);
 
 /// One stream inside this egress.
 pub(crate) struct Hub {
@@ -57,6 +61,8 @@ pub(crate) struct Hub {
     pub(crate) waiting: Vec<Waiting>,
     pub(crate) reports_at: Instant,
     idle_since: Option<Instant>,
+    /// The session that said it ends: what is left of it to pass on is no sign of life.
+    pub(crate) last_word: Option<SessionId>,
     bus_state: BusState,
     questions: FuturesUnordered<BoxFuture<'static, Answer>>,
 }
@@ -97,6 +103,7 @@ impl Hub {
             waiting: Vec::new(),
             reports_at: now,
             idle_since: None,
+            last_word: None,
             bus_state: BusState::Away,
             questions: FuturesUnordered::new(),
         }
@@ -142,10 +149,11 @@ impl Hub {
         let mut state = self.egress.bus.state();
         self.bus_state = *state.borrow_and_update();
         loop {
-            if let Some(exit) = self.tick(Instant::now()) {
+            let now = Instant::now();
+            if let Some(exit) = self.tick(now) {
                 return exit;
             }
-            let deadline = self.deadline();
+            let deadline = self.deadline().clamp(now, now + LOOK_EVERY);
             // In order of rarity: what is rare never waits behind the flow of units.
             tokio::select! {
                 biased;
@@ -170,6 +178,10 @@ impl Hub {
                     }
                 }
                 () = sleep_until(deadline) => {}
+            }
+            let late = Instant::now().duration_since(deadline);
+            if late >= STOOD_STILL {
+                self.life.stood_still(late);
             }
         }
     }
@@ -286,6 +298,7 @@ impl Hub {
             Delivery::Ended(end) => {
                 if self.repair.session() == Some(end.session) && self.repair.epoch() <= end.epoch {
                     info!(stream = %self.shared.stream, reason = end.reason.token(), "publisher ended");
+                    self.last_word = Some(end.session);
                     self.life.goodbye(now, end.reason);
                 }
             }

@@ -103,14 +103,6 @@ impl Camera {
             for step in 0_u64.. {
                 clock.tick().await;
                 let ending = owner.lock().ending;
-                if let Some(reason) = ending {
-                    publication.end(StreamEnded {
-                        session: owner.session(),
-                        epoch: owner.epoch(),
-                        reason,
-                    });
-                    return;
-                }
                 for (class, unit) in owner.step(step) {
                     let batch = UnitBatch {
                         session: owner.session(),
@@ -118,6 +110,15 @@ impl Camera {
                         units: vec![unit],
                     };
                     publication.send(class, batch);
+                }
+                // Right behind the last units: a hub takes them in one go.
+                if let Some(reason) = ending {
+                    publication.end(StreamEnded {
+                        session: owner.session(),
+                        epoch: owner.epoch(),
+                        reason,
+                    });
+                    return;
                 }
             }
         });

@@ -129,6 +129,22 @@ async fn a_publisher_that_falls_silent_is_stalled_and_resumes_without_a_seam() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn time_in_which_the_node_itself_stood_still_is_no_silence_of_the_publisher() {
+    let (_bus, camera, egress, mut viewer) = scene().await;
+    camera.silence(true);
+    viewer.watch(100).await;
+    tokio::time::advance(ms(6000)).await;
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+        assert_eq!(egress.hubs()[0].state, HubState::Live);
+    }
+    viewer.watch(3000).await;
+    assert!(egress.hubs()[0].ready);
+    viewer.watch(1500).await;
+    assert_eq!(egress.hubs()[0].state, HubState::Stalled);
+}
+
+#[tokio::test(start_paused = true)]
 async fn rounds_of_readers_leave_nothing_behind() {
     let (bus, camera, egress, viewer) = scene().await;
     drop(viewer);
