@@ -102,12 +102,39 @@ pub(crate) fn take_servers(nats: &mut Nats, servers: Vec<String>) {
             let Some((login, host)) = rest.rsplit_once('@') else {
                 return server;
             };
-            let (user, password) = login.split_once(':').unwrap_or((login, ""));
-            nats.user = user.to_owned();
-            nats.password = Secret::new(password);
+            // As NATS clients have it: one word alone is a token, and letters that a URL cannot hold are escaped.
+            match login.split_once(':') {
+                Some((user, password)) => {
+                    nats.user = percent_decoded(user);
+                    nats.password = Secret::new(percent_decoded(password));
+                }
+                None => nats.token = Secret::new(percent_decoded(login)),
+            }
             format!("{scheme}://{host}")
         })
         .collect();
+}
+
+/// Escapes of a URL undone; what is no `%XX` stays as it is.
+fn percent_decoded(text: &str) -> String {
+    let mut pieces = text.split('%');
+    let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
+    for piece in pieces {
+        let hex = piece
+            .get(..2)
+            .filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
+        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                bytes.extend_from_slice(&piece.as_bytes()[2..]);
+            }
+            None => {
+                bytes.push(b'%');
+                bytes.extend_from_slice(piece.as_bytes());
+            }
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Checks what values must be together and within which bounds.
@@ -216,6 +243,10 @@ fn bus(nats: &Nats, problems: &mut Vec<Problem>) {
             !host.is_empty() && !rest.contains(['/', ' ', ',']) && port
         });
         if !good {
+            // What is written before an `@` may be a secret.
+            let server = server
+                .rsplit_once('@')
+                .map_or(server.clone(), |(_, host)| format!("...@{host}"));
             problems.push(Problem::of(
                 "fabric.nats.servers",
                 format!("'{server}' is no server; write it as 'nats://host:4222' or 'tls://host:4222'"),

@@ -152,3 +152,21 @@ fn an_empty_file_and_one_of_comments_mean_the_defaults() {
     assert_eq!(Config::parse("", "x").unwrap(), Config::default());
     assert_eq!(Config::parse("# nothing\n\n", "x").unwrap(), Config::default());
 }
+
+#[test]
+fn a_login_in_a_server_url_is_read_as_nats_clients_read_it_and_never_repeated() {
+    let parse = |server: &str| {
+        let text = format!("fabric:\n  nats:\n    servers: [\"{server}\"]\n");
+        Config::parse(&text, "weft.yml")
+    };
+    let nats = parse("nats://u%3A1:p%40ss%zz@a:4222").unwrap().fabric.nats;
+    assert_eq!((nats.user.as_str(), nats.password.expose()), ("u:1", "p@ss%zz"));
+    assert_eq!(nats.servers, ["nats://a:4222"]);
+    let nats = parse("nats://t%2Fken@a:4222").unwrap().fabric.nats;
+    assert_eq!((nats.user.as_str(), nats.token.expose()), ("", "t/ken"));
+    let text = parse("u:hunter2@a:4222").unwrap_err().to_string();
+    assert!(
+        text.contains("'...@a:4222' is no server") && !text.contains("hunter2"),
+        "{text}"
+    );
+}
