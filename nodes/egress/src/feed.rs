@@ -103,7 +103,7 @@ impl Hub {
         for queue in &self.readers {
             queue.push(now, &block, kind);
         }
-        self.gop.push(&block, placed.position, kind);
+        self.gop.push(now, &block, placed.position, kind);
         if key {
             self.admit_waiting(now);
         }

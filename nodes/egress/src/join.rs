@@ -41,6 +41,7 @@ impl Hub {
         reply: oneshot::Sender<Result<Joined, Refusal>>,
     ) {
         spec.tracks.retain(|id| self.tracks.iter().any(|t| t.id() == *id));
+        self.gop.expire(now);
         let wants_video = self.wants_video(&spec.tracks);
         let refused = spec.tracks.is_empty();
         let until = now + self.egress.config.join_wait;

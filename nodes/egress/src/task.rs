@@ -399,3 +399,12 @@ impl Hub {
         self.tracks.iter().any(video)
     }
 }
+
+/// A task that panicked or was dropped with its runtime leaves no reader waiting for what will not come; after an ordinary
+/// end there is nothing left to do here.
+impl Drop for Hub {
+    fn drop(&mut self) {
+        self.close_readers(CloseReason::Internal);
+        self.egress.retire(&self.shared, true);
+    }
+}

@@ -10,6 +10,7 @@ mod camera;
 mod join;
 mod life;
 mod loss;
+mod panics;
 mod slow;
 mod takeover;
 mod viewer;
