@@ -98,6 +98,7 @@ impl Hub {
         let queue = Arc::new(queue);
         self.readers.push(Arc::clone(&queue));
         self.shared.face().readers.clone_from(&self.readers);
+        self.timeline.told();
         add(&self.shared.counters.readers_joined, 1);
         let reader = Reader {
             queue,

@@ -35,6 +35,8 @@ pub(crate) struct Timeline {
     origin: Option<CaptureTime>,
     /// Microseconds by which the present session lies beside the line; `None` before its first unit.
     shift: Option<i64>,
+    /// A reader has been told of the line.
+    told: bool,
     tracks: Vec<Track>,
 }
 
@@ -84,6 +86,12 @@ impl Timeline {
         });
     }
 
+    /// A reader is told of the line: from now on its UTC side moves slowly. Before, it is where the best capture time known
+    /// puts it, so that the first reader does not follow a correction that was already made.
+    pub(crate) fn told(&mut self) {
+        self.told = true;
+    }
+
     /// Another session's units follow: their media times mean something else.
     pub(crate) fn begin_session(&mut self) {
         self.shift = None;
@@ -120,7 +128,8 @@ impl Timeline {
         let passed = track.last.map_or(0, |l| dts - l.dts);
         // A joint moves the line no more than any other unit: readers that take their times from the reports (FFmpeg)
         // would see time turn back where a newcomer overlaps the last units.
-        track.follow_utc(unit.capture, position, if joint { 0 } else { passed });
+        let passed_on_line = if joint { 0 } else { passed };
+        track.follow_utc(unit.capture, position, self.told.then_some(passed_on_line));
         if !joint && passed > 0 && passed <= i64::from(track.rate.hz()) {
             track.frame = passed;
         }
@@ -210,14 +219,16 @@ impl Track {
             && passed - unit.capture.micros_since(last.capture).max(0) <= STEP_AT_MOST
     }
 
-    /// Moves the line towards the unit's capture time by what the ticks `passed` since the last unit allow; the track's
-    /// first unit lays it down.
-    fn follow_utc(&mut self, capture: CaptureTime, position: i64, passed: i64) {
+    /// Moves the line towards the unit's capture time by what the ticks `passed` since the last unit allow. The track's
+    /// first unit lays it down, and so does each one while nobody was told of it (`passed` is `None`).
+    fn follow_utc(&mut self, capture: CaptureTime, position: i64, passed: Option<i64>) {
         let measured = capture.0 - self.rate.ticks_to_micros(position);
-        let step = self.rate.ticks_to_micros(passed).clamp(0, 1_000_000) / SLEW;
-        self.utc = Some(match self.utc {
-            Some(utc) => utc + (measured - utc).clamp(-step, step),
-            None => measured,
+        self.utc = Some(match (self.utc, passed) {
+            (Some(utc), Some(passed)) => {
+                let step = self.rate.ticks_to_micros(passed).clamp(0, 1_000_000) / SLEW;
+                utc + (measured - utc).clamp(-step, step)
+            }
+            _ => measured,
         });
     }
 }

@@ -34,6 +34,7 @@ impl Scene {
         let mut line = Timeline::default();
         line.track(VIDEO, ClockRate::VIDEO, MediaKind::Video, base);
         line.track(AUDIO, ClockRate::OPUS, MediaKind::Audio, base);
+        line.told();
         Self {
             line,
             start: Instant::now(),
@@ -82,6 +83,22 @@ async fn sound_and_picture_of_one_instant_lie_at_one_instant_of_the_line() {
     assert_eq!(sound.position, Position(4800));
     let line = s.line.line(AUDIO, sound.position).unwrap();
     assert_eq!((line.rtp_time, line.capture.0), (4800, UTC + 100_000));
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_reader_is_told_the_best_capture_time_known_not_the_way_to_it() {
+    let mut s = Scene::new(0);
+    s.line.told = false;
+    // The oldest units of the group were stamped on arrival, 30 ms late; then the publisher's reports were there.
+    for i in 0..10_i64 {
+        let late = if i < 5 { 30_000 } else { 0 };
+        s.put(i as u64 * 40, VIDEO, 0, i * 40_000, UTC + i * 40_000 + late);
+    }
+    s.line.told();
+    assert_eq!(s.line.line(VIDEO, Position(0)).unwrap().capture.0, UTC);
+    // From then on it moves slowly.
+    s.put(400, VIDEO, 0, 400_000, UTC + 430_000);
+    assert_eq!(s.line.line(VIDEO, Position(0)).unwrap().capture.0, UTC + 40);
 }
 
 #[tokio::test(start_paused = true)]
