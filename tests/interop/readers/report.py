@@ -7,8 +7,7 @@ import time
 class Report:
     """Counts frames and watches that times rise."""
 
-    def __init__(self, takes_audio, rises_strictly=True):
-        self.rises_strictly = rises_strictly
+    def __init__(self, takes_audio):
         self.start = time.monotonic()
         self.frames = 0
         self.audio = 0 if takes_audio else None
@@ -35,7 +34,7 @@ class Report:
             self.errors.append(f"{track} frame without a time")
             return
         last = self._last.get(track)
-        if last is not None and (at < last or (self.rises_strictly and at == last)):
+        if last is not None and at <= last:
             self.monotonic = False
             self.errors.append(f"{track} went from {last} to {at} at picture {self.frames}")
         self._last[track] = at

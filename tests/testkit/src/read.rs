@@ -51,7 +51,7 @@ pub struct Report {
     pub frames: u64,
     /// Audio frames decoded; absent where the reader takes none.
     pub audio: Option<u64>,
-    /// Whether the times of the pictures, and of the audio, only rose (GStreamer: never fell).
+    /// Whether the times of the pictures, and of the audio, only rose.
     pub monotonic: bool,
     /// Lines in which the decoder or the demuxer complains.
     pub errors: Vec<String>,
@@ -73,7 +73,12 @@ impl Report {
 /// Reads `frames` pictures from `url` and gives the report.
 pub async fn read(client: Client, url: &str, frames: u64, limit: Duration) -> Result<Report> {
     let (script, transport) = client.script();
-    let mut command = Command::new(tools::python()?);
+    let gstreamer = matches!(client, Client::GstreamerTcp | Client::GstreamerUdp);
+    let mut command = Command::new(if gstreamer {
+        tools::system_python()
+    } else {
+        tools::python()?
+    });
     command
         .arg("-B")
         .arg(tools::script("interop/readers").join(script))

@@ -46,6 +46,11 @@ pub fn python() -> Result<PathBuf> {
     installed("venv/bin/python")
 }
 
+/// Debian's Python, the one that has GStreamer's bindings.
+pub fn system_python() -> PathBuf {
+    PathBuf::from("/usr/bin/python3")
+}
+
 /// The folder that holds `node_modules` with playwright-core.
 pub fn node_modules() -> Result<PathBuf> {
     installed("node/node_modules")
