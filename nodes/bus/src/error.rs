@@ -19,11 +19,11 @@ pub enum Error {
 #[derive(Debug, Clone, thiserror::Error)]
 #[non_exhaustive]
 pub enum RequestError {
-    /// Nobody owns the stream.
-    #[error("nobody owns the stream")]
+    /// Nobody owns the stream; or, asked of a node, there is no such node.
+    #[error("nobody is there to answer")]
     NoOwner,
-    /// The owner did not answer in time.
-    #[error("the owner did not answer in time")]
+    /// Whoever was asked did not answer in time.
+    #[error("no answer came in time")]
     Timeout,
     /// The bus itself failed.
     #[error(transparent)]

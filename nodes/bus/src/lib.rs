@@ -6,12 +6,15 @@ mod counters;
 mod error;
 pub mod faulty;
 mod interest;
+mod leases;
+mod members;
 pub mod memory;
 pub mod nats;
 mod owner;
 mod packing;
 mod publication;
 mod registry;
+mod service;
 mod subscription;
 #[cfg(feature = "testing")]
 pub mod testing;
@@ -19,14 +22,20 @@ mod throttle;
 
 pub use counters::Counters;
 pub use error::{ClaimError, Error, RequestError};
+pub use leases::{LEASE_LIFE, LEASE_RENEWAL, LeaseError, Leases, NodesView, SeenNode};
+pub use members::{Describe, Members, two_choices};
 pub use owner::{StreamOwner, UnitsAnswer};
 pub use publication::{DropReason, Publication, Publish, Sent};
 pub use registry::{Claim, Registered, Registry};
+pub use service::{NodeReply, NodeRequest, NodeService, PublisherEvents, Serving};
 pub use subscription::{Delivery, MediaFilter, Subscription};
 
 use futures::future::BoxFuture;
 use std::sync::Arc;
-use weft_wire::{KeyframeRequest, Kick, OwnerInfo, StreamName, UnitsRequest};
+use std::time::Duration;
+use weft_wire::{
+    KeyframeRequest, Kick, NodeName, OwnerInfo, PublisherEvent, SessionId, StreamName, UnitsRequest,
+};
 
 /// Whether the bus can carry anything now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -76,6 +85,35 @@ pub trait Bus: Send + Sync + 'static {
 
     /// Ends the stream's publisher wherever it is.
     fn kick(&self, stream: StreamName, kick: Kick) -> BoxFuture<'_, Result<(), RequestError>>;
+
+    /// Answers other nodes' questions to `node` by `service` until the value returned is dropped; goes on after the bus was
+    /// away.
+    fn serve(&self, node: NodeName, service: Arc<dyn NodeService>) -> BoxFuture<'_, Result<Serving, Error>> {
+        let _ = (node, service);
+        Box::pin(std::future::ready(Err(Error::Refused("not there yet".into()))))
+    }
+
+    /// Asks a node, itself included. [`RequestError::NoOwner`] when no such node is on the bus: known at once.
+    fn ask(
+        &self,
+        node: NodeName,
+        request: NodeRequest,
+        patience: Duration,
+    ) -> BoxFuture<'_, Result<NodeReply, RequestError>> {
+        let _ = (node, request, patience);
+        Box::pin(std::future::ready(Err(RequestError::NoOwner)))
+    }
+
+    /// Says something to a publisher, for the node that holds its events channel. Best effort, never waits.
+    fn tell(&self, event: PublisherEvent) {
+        let _ = event;
+    }
+
+    /// Hears what is said to a publisher from now on.
+    fn hear(&self, session: SessionId) -> BoxFuture<'_, Result<PublisherEvents, Error>> {
+        let _ = session;
+        Box::pin(std::future::ready(Err(Error::Refused("not there yet".into()))))
+    }
 
     /// The state now and at each change.
     fn state(&self) -> tokio::sync::watch::Receiver<BusState>;

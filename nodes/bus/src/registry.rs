@@ -44,4 +44,10 @@ pub trait Registry: Send + Sync + 'static {
 
     /// All records, sorted by name.
     fn list(&self) -> BoxFuture<'_, Result<Vec<Registered>, Error>>;
+
+    /// For how long this node has been connected and the table has had the leader it has now: nothing is concluded from
+    /// an absence soon after a change of either.
+    fn steady(&self) -> BoxFuture<'_, Result<std::time::Duration, Error>> {
+        Box::pin(std::future::ready(Err(Error::Refused("not there yet".into()))))
+    }
 }

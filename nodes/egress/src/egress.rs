@@ -12,7 +12,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::runtime::Handle;
-use weft_bus::Bus;
+use weft_bus::{Bus, Members};
 use weft_rtsp_server::{DescribeRequest, PlayHandler, PlaySource, Refusal};
 use weft_wire::{CloseReason, NodeName, StreamName};
 
@@ -26,6 +26,9 @@ pub(crate) struct Inner {
     pub(crate) config: EgressConfig,
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) node: NodeName,
+    /// Asked where a reader can go when this node is full.
+    #[allow(dead_code, reason = "placement comes next")]
+    pub(crate) members: Members,
     runtime: Handle,
     hubs: Mutex<HashMap<StreamName, Arc<Shared>>>,
     /// Counters of hubs that are no more.
@@ -70,7 +73,7 @@ impl Egress {
     /// # Panics
     /// Outside a Tokio runtime.
     #[must_use]
-    pub fn start(config: EgressConfig, bus: Arc<dyn Bus>, node: NodeName) -> Self {
+    pub fn start(config: EgressConfig, bus: Arc<dyn Bus>, members: Members) -> Self {
         let seats = Arc::new(Seats {
             taken: AtomicUsize::new(0),
             limit: config.max_readers,
@@ -79,7 +82,8 @@ impl Egress {
             inner: Arc::new(Inner {
                 config,
                 bus,
-                node,
+                node: members.node().clone(),
+                members,
                 runtime: Handle::current(),
                 hubs: Mutex::default(),
                 retired: Counters::default(),

@@ -17,7 +17,7 @@ use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
-use weft_bus::{Bus, Registry};
+use weft_bus::{Bus, Members, Registry};
 use weft_wire::{CloseReason, SessionId};
 
 /// Longest wait for the sessions to end at a shutdown; each needs 2 s of registry at most.
@@ -50,11 +50,20 @@ impl Ingest {
         config: IngestConfig,
         bus: Arc<dyn Bus>,
         registry: Arc<dyn Registry>,
+        members: Members,
         shards: weft_rtc::Shards,
         identity: Identity,
     ) -> Self {
         let arbiter = Arbiter::new().handle();
-        let mut ingest = Self::with(config, bus, registry, Arc::new(shards), identity, &arbiter);
+        let mut ingest = Self::with(
+            config,
+            bus,
+            registry,
+            members,
+            Arc::new(shards),
+            identity,
+            &arbiter,
+        );
         ingest.arbiter = Some(arbiter);
         ingest
     }
@@ -64,6 +73,7 @@ impl Ingest {
         config: IngestConfig,
         bus: Arc<dyn Bus>,
         registry: Arc<dyn Registry>,
+        members: Members,
         answerer: Arc<dyn Answerer>,
         identity: Identity,
         arbiter: &ArbiterHandle,
@@ -75,6 +85,7 @@ impl Ingest {
             config: Arc::clone(&config),
             bus,
             registry,
+            members,
         };
         let node = identity.name.clone();
         let counted = Arc::clone(&counters);

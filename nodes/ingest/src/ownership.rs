@@ -24,6 +24,9 @@ pub(crate) struct Fabric {
     pub(crate) config: Arc<IngestConfig>,
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) registry: Arc<dyn Registry>,
+    /// Read when an offer must go elsewhere.
+    #[allow(dead_code, reason = "placement comes next")]
+    pub(crate) members: weft_bus::Members,
 }
 
 /// How a claim ended.

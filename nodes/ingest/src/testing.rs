@@ -226,6 +226,7 @@ pub(crate) fn ingest(
         config,
         bus,
         registry,
+        weft_bus::Members::alone(NodeName::new(node).unwrap()),
         answerer,
         identity(node),
         &Arbiter::current(),

@@ -36,7 +36,8 @@ macro_rules! counter {
             /// The one after this.
             #[must_use]
             pub fn next(self) -> Self {
-                Self(self.0 + 1)
+                // A number from the wire may be the last there is.
+                Self(self.0.saturating_add(1))
             }
         }
 

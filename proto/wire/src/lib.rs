@@ -4,6 +4,8 @@
 mod ids;
 mod message;
 mod name;
+mod node;
+mod node_messages;
 mod positional;
 mod subject;
 mod time;
@@ -18,6 +20,12 @@ pub use message::{
     StreamState, UnitsEnd, UnitsFrom, UnitsRequest,
 };
 pub use name::{MAX_ESCAPED_LEN, NameError, NodeName, StreamName};
+pub use node::{Guest, NodeAddresses, NodeLimits, NodeLoad, NodeRecord, NodeRole};
+pub use node_messages::{
+    CloseReply, CloseRequest, DrainReply, DrainRequest, HubReport, NodeReport, OfferReply, OfferRequest,
+    PublisherEvent, PublisherReport, PublisherWord, ReaderReport, ReportRequest, ResourceMethod,
+    ResourceReply, ResourceRequest, SessionSecret,
+};
 pub use subject::{MediaClass, NodeVerb, StreamVerb, Subject};
 pub use time::{CaptureSource, CaptureTime, ClockRate, MediaTime, SentTime};
 pub use track::{Codec, MediaKind, TrackInfo};

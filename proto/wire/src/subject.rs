@@ -1,7 +1,7 @@
 //! Every subject string of the fabric, made and read in one place.
 //! Names are escaped by [`StreamName::escaped`]; nothing else builds a subject by hand.
 
-use crate::{NodeName, StreamName, TrackId};
+use crate::{NodeName, SessionId, StreamName, TrackId};
 
 /// What kind of unit a media subject carries, so that a reader of key frames pays for key frames only.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -58,25 +58,37 @@ impl StreamVerb {
 /// What can be asked of a node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum NodeVerb {
-    /// Its sessions.
-    Sessions,
-    /// Its counters.
-    Stats,
+    /// To take a publisher that another node passes on.
+    Offer,
+    /// What reached another node about a session of this one.
+    Resource,
+    /// To close a session.
+    Close,
+    /// What is on it.
+    Report,
     /// To drain.
     Drain,
-    /// To answer an offer that another node passes on.
-    Offer,
 }
 
 impl NodeVerb {
+    /// All of them.
+    pub const ALL: [Self; 5] = [
+        Self::Offer,
+        Self::Resource,
+        Self::Close,
+        Self::Report,
+        Self::Drain,
+    ];
+
     /// Its token in the subject.
     #[must_use]
     pub fn token(self) -> &'static str {
         match self {
-            Self::Sessions => "sessions",
-            Self::Stats => "stats",
-            Self::Drain => "drain",
             Self::Offer => "offer",
+            Self::Resource => "resource",
+            Self::Close => "close",
+            Self::Report => "report",
+            Self::Drain => "drain",
         }
     }
 }
@@ -99,6 +111,10 @@ pub enum Subject {
     AllStream(StreamName),
     /// `weft.node.<node>.<verb>`: a question to a node.
     Node(NodeName, NodeVerb),
+    /// `weft.node.<node>.*`: every question to a node.
+    AllNode(NodeName),
+    /// `weft.event.publisher.<session>`: what is said to a publisher, for the node that holds its events channel.
+    Publisher(SessionId),
 }
 
 impl std::fmt::Display for Subject {
@@ -111,6 +127,8 @@ impl std::fmt::Display for Subject {
             Self::Stream(s, v) => write!(f, "weft.stream.{}.{}", s.escaped(), v.token()),
             Self::AllStream(s) => write!(f, "weft.stream.{}.*", s.escaped()),
             Self::Node(n, v) => write!(f, "weft.node.{}.{}", n.escaped(), v.token()),
+            Self::AllNode(n) => write!(f, "weft.node.{}.*", n.escaped()),
+            Self::Publisher(session) => write!(f, "weft.event.publisher.{session}"),
         }
     }
 }
@@ -122,6 +140,14 @@ impl Subject {
         let mut tokens = subject.strip_prefix("weft.stream.")?.splitn(2, '.').skip(1);
         let token = tokens.next()?;
         StreamVerb::ALL.into_iter().find(|v| v.token() == token)
+    }
+
+    /// Reads the verb of a `weft.node.<node>.<verb>` subject.
+    #[must_use]
+    pub fn node_verb(subject: &str) -> Option<NodeVerb> {
+        let mut tokens = subject.strip_prefix("weft.node.")?.splitn(2, '.').skip(1);
+        let token = tokens.next()?;
+        NodeVerb::ALL.into_iter().find(|v| v.token() == token)
     }
 }
 

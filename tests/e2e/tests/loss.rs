@@ -69,7 +69,11 @@ async fn loss_between_nats_and_egress_is_repaired_and_nothing_is_missing() -> Re
     let (bus, _registry) =
         NatsBus::connect(NatsConfig::new(vec![nats.url()], "egress", name.clone())).await?;
     let faulty = Faulty::wrap(bus, Faults::default());
-    let egress = Egress::start(EgressConfig::default(), faulty.clone(), name);
+    let egress = Egress::start(
+        EgressConfig::default(),
+        faulty.clone(),
+        weft_bus::Members::alone(name),
+    );
     let local = ServerConfig {
         rtsp_address: "127.0.0.1:0".parse()?,
         udp: None,

@@ -6,8 +6,8 @@ use crate::viewer::*;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
-use weft_bus::Bus;
 use weft_bus::memory::MemoryBus;
+use weft_bus::{Bus, Members};
 use weft_egress::{Egress, EgressConfig};
 use weft_rtsp_server::{PlayHandler, Refusal};
 use weft_wire::*;
@@ -209,7 +209,7 @@ async fn readers_beyond_the_limit_are_refused_until_one_leaves() {
         max_readers: 1,
         ..EgressConfig::default()
     };
-    let egress = Egress::start(config, bus, NodeName::new("egress").unwrap());
+    let egress = Egress::start(config, bus, Members::alone(NodeName::new("egress").unwrap()));
     let viewer = Viewer::join(&egress, &[0]).await;
     assert_eq!(Viewer::try_join(&egress, &[0]).await.err(), Some(Refusal::Full));
     drop(viewer);

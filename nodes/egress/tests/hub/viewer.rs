@@ -40,7 +40,7 @@ pub(crate) fn egress(bus: &Arc<dyn Bus>) -> Egress {
     Egress::start(
         EgressConfig::default(),
         bus.clone(),
-        NodeName::new("egress").unwrap(),
+        weft_bus::Members::alone(NodeName::new("egress").unwrap()),
     )
 }
 

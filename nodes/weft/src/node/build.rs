@@ -8,7 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::time::Instant;
-use weft_bus::{Bus, Registry};
+use weft_bus::{Bus, Members, Registry};
 use weft_config::Config;
 use weft_control::{Control, Identity};
 use weft_egress::{Egress, EgressConfig};
@@ -155,7 +155,14 @@ fn ingest(
         max_waiting: limits.pending_publishers,
         ..IngestConfig::default()
     };
-    let ingest = Ingest::start(settings, bus.clone(), registry.clone(), shards.clone(), identity);
+    let ingest = Ingest::start(
+        settings,
+        bus.clone(),
+        registry.clone(),
+        Members::alone(identity.name.clone()),
+        shards.clone(),
+        identity,
+    );
     IngestPart { shards, ingest }
 }
 
@@ -168,7 +175,7 @@ fn egress(config: &Config, bus: Arc<dyn Bus>, node: NodeName) -> Result<EgressPa
         max_readers: fabric.limits.readers,
         ..EgressConfig::default()
     };
-    let egress = Egress::start(settings, bus, node);
+    let egress = Egress::start(settings, bus, Members::alone(node));
     let settings = ServerConfig {
         rtsp_address: config.rtsp_address.to_socket_addr(),
         udp: Some(UdpAddresses {

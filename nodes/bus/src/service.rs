@@ -1,0 +1,81 @@
+//! What nodes ask each other: the questions, their answers, and the trait of who answers them on a node.
+//! The messages are `weft-wire`'s; what is done about them is decided by ingest, egress and the program.
+
+use futures::future::BoxFuture;
+use tokio::sync::mpsc;
+use weft_wire::{
+    CloseReply, CloseRequest, DrainReply, DrainRequest, NodeReport, NodeVerb, OfferReply, OfferRequest,
+    PublisherEvent, ReportRequest, ResourceReply, ResourceRequest,
+};
+
+/// A question to a node.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NodeRequest {
+    /// Take this publisher.
+    Offer(OfferRequest),
+    /// A request to one of your sessions' URLs.
+    Resource(ResourceRequest),
+    /// Close a session.
+    Close(CloseRequest),
+    /// What is on you.
+    Report(ReportRequest),
+    /// Drain.
+    Drain(DrainRequest),
+}
+
+impl NodeRequest {
+    /// Its verb.
+    #[must_use]
+    pub fn verb(&self) -> NodeVerb {
+        match self {
+            Self::Offer(_) => NodeVerb::Offer,
+            Self::Resource(_) => NodeVerb::Resource,
+            Self::Close(_) => NodeVerb::Close,
+            Self::Report(_) => NodeVerb::Report,
+            Self::Drain(_) => NodeVerb::Drain,
+        }
+    }
+}
+
+/// The answer to a question of the same name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NodeReply {
+    /// Of [`NodeRequest::Offer`].
+    Offer(OfferReply),
+    /// Of [`NodeRequest::Resource`].
+    Resource(ResourceReply),
+    /// Of [`NodeRequest::Close`].
+    Close(CloseReply),
+    /// Of [`NodeRequest::Report`].
+    Report(NodeReport),
+    /// Of [`NodeRequest::Drain`].
+    Drain(DrainReply),
+}
+
+/// Answers for a node. Each question is answered on a task of its own; at most 64 at once (overflow: the newest is not
+/// answered, counted, and its asker's patience ends).
+pub trait NodeService: Send + Sync + 'static {
+    /// Answers; a question that this node's role knows nothing of is answered as "no" in its own terms (503, not found,
+    /// nothing there).
+    fn answer(&self, request: NodeRequest) -> BoxFuture<'static, NodeReply>;
+}
+
+/// What is said to one publisher, as its node says it; the queue holds 16 (overflow: the newest is dropped).
+#[derive(Debug)]
+pub struct PublisherEvents {
+    pub(crate) receiver: mpsc::Receiver<PublisherEvent>,
+    pub(crate) _guard: crate::subscription::Guard,
+}
+
+impl PublisherEvents {
+    /// The next word; `None` when the bus is gone for good. Cancel-safe.
+    pub async fn recv(&mut self) -> Option<PublisherEvent> {
+        self.receiver.recv().await
+    }
+}
+
+/// While it lives, a node's service is asked.
+#[derive(Debug)]
+pub struct Serving {
+    pub(crate) _guard: crate::subscription::Guard,
+}
