@@ -145,6 +145,41 @@ impl NatsServer {
         }
     }
 
+    /// Sends its process a signal by name, such as `STOP`, `CONT`, `TERM`.
+    ///
+    /// # Errors
+    /// If it does not run.
+    pub fn signal(&self, name: &str) -> io::Result<()> {
+        let pid = self.pid().ok_or(io::ErrorKind::NotConnected)?;
+        let sent = Command::new("kill")
+            .args([format!("-{name}"), pid.to_string()])
+            .status()?;
+        if sent.success() {
+            Ok(())
+        } else {
+            Err(io::Error::other(format!("kill -{name} {pid} failed")))
+        }
+    }
+
+    /// Ends it in good order (SIGTERM) and waits for its end.
+    ///
+    /// # Errors
+    /// If it does not run, or does not end within 15 s.
+    pub async fn terminate(&mut self) -> io::Result<()> {
+        self.signal("TERM")?;
+        let deadline = Instant::now() + START;
+        while let Some(child) = &mut self.child {
+            if child.try_wait()?.is_some() {
+                self.child = None;
+            } else if Instant::now() > deadline {
+                return Err(io::Error::other("nats-server does not end at SIGTERM"));
+            } else {
+                sleep(Duration::from_millis(10)).await;
+            }
+        }
+        Ok(())
+    }
+
     /// Removes its store, as a lost disk does; only while it does not run.
     ///
     /// # Errors
