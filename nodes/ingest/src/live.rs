@@ -9,10 +9,12 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tokio::sync::watch;
 use tokio::time::Instant;
+use weft_bus::Bus;
 use weft_wire::{
-    CaptureTime, CloseReason, Epoch, KeyframeRequest, Kick, SentTime, SessionId, StreamName, StreamState,
-    TrackInfo,
+    CaptureTime, CloseReason, Epoch, KeyframeRequest, Kick, PublisherEvent, PublisherWord, SentTime, SessionId,
+    StreamName, StreamState, TrackInfo,
 };
 
 /// Locks; a holder that panicked leaves state that is whole, because every change here is one assignment or push.
@@ -50,6 +52,8 @@ pub(crate) struct Status {
 /// What the request that opened the session said about its client.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Client {
+    /// As whom it was authenticated; empty where nobody need be.
+    pub(crate) principal: String,
     pub(crate) query: String,
     pub(crate) user_agent: String,
 }
@@ -71,6 +75,8 @@ pub(crate) struct Live {
     /// When the last media packet came, in ms since `created`, moved on by pauses of the loop.
     last_media_ms: AtomicU64,
     actor: OnceLock<Recipient<Ask>>,
+    /// What its publisher was told last; nothing follows `Closed`.
+    said: watch::Sender<Option<PublisherWord>>,
 }
 
 impl Live {
@@ -102,6 +108,7 @@ impl Live {
             cache: Mutex::new(GopCache::default()),
             last_media_ms: AtomicU64::new(0),
             actor: OnceLock::new(),
+            said: watch::Sender::new(None),
         }
     }
 
@@ -117,6 +124,32 @@ impl Live {
     pub(crate) fn set_actor(&self, actor: Recipient<Ask>) {
         // Set once, at the actor's start; a second one would be a second actor, which nobody makes.
         self.actor.set(actor).ok();
+    }
+
+    /// What the publisher is told: the last word now, and each new one. Ends when nothing of the session is left.
+    pub(crate) fn words(&self) -> watch::Receiver<Option<PublisherWord>> {
+        self.said.subscribe()
+    }
+
+    /// What the publisher was told last.
+    pub(crate) fn said(&self) -> Option<PublisherWord> {
+        self.said.borrow().clone()
+    }
+
+    /// Tells the publisher something: whoever listens on this node, and over the bus whoever does elsewhere. A word said
+    /// before, or after the last one, is not repeated.
+    pub(crate) fn say(&self, bus: &dyn Bus, word: PublisherWord) {
+        let new = self.said.send_if_modified(|said| {
+            let new = said.as_ref() != Some(&word) && !matches!(said, Some(PublisherWord::Closed(_)));
+            if new {
+                *said = Some(word.clone());
+            }
+            new
+        });
+        if new {
+            let session = self.id;
+            bus.tell(PublisherEvent { session, word });
+        }
     }
 
     /// Tells the actor something; false when its mailbox was full or it is gone.

@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use uuid::Uuid;
 use weft_rtc::PeerAddresses;
-use weft_wire::{CloseReason, Epoch, StreamName};
+use weft_wire::{CloseReason, Epoch, SessionId, StreamName};
 
 /// To `Sessions`: an offer to publish.
 #[derive(Debug, Message)]
@@ -21,6 +21,8 @@ pub(crate) struct Publish {
     pub(crate) client: Client,
     /// Our address as the request reached it.
     pub(crate) reached_at: Option<IpAddr>,
+    /// The session whose publisher this is, by that session's secret: to it this one is no conflict.
+    pub(crate) moves: Option<SessionId>,
 }
 
 /// An accepted offer.

@@ -26,6 +26,8 @@ use weft_wire::{MediaKind, SessionId, StreamName};
 pub(crate) struct Opening {
     pub(crate) stream: StreamName,
     pub(crate) client: Client,
+    /// The session it comes from: its name is no conflict.
+    pub(crate) moves: Option<SessionId>,
     pub(crate) secret: Uuid,
     pub(crate) identity: Identity,
     pub(crate) fabric: Fabric,

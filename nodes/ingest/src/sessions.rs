@@ -164,6 +164,7 @@ impl Handler<Publish> for Sessions {
         let opening = Opening {
             stream: publish.stream,
             client: publish.client,
+            moves: publish.moves,
             secret,
             identity: self.identity.clone(),
             fabric: self.fabric.clone(),

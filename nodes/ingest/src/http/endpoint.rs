@@ -53,6 +53,7 @@ async fn publish(request: &HttpRequest, payload: web::Payload, state: &State) ->
     weft_sdp::offer::check(&offer).map_err(Error::from)?;
     let user_agent = request.headers().get(header::USER_AGENT);
     let client = Client {
+        principal: String::new(),
         query: request.query_string().to_owned(),
         user_agent: user_agent
             .and_then(|v| v.to_str().ok())
@@ -64,6 +65,7 @@ async fn publish(request: &HttpRequest, payload: web::Payload, state: &State) ->
         offer,
         client,
         reached_at: request.conn_data::<ReachedAt>().map(|at| at.0),
+        moves: None,
     };
     let published = state
         .sessions

@@ -35,6 +35,7 @@ impl Camera {
             offer: String::new(),
             client: Client::default(),
             reached_at: None,
+            moves: None,
         };
         let published = ingest.state.sessions.send(publish).await.unwrap()?;
         let (peer, receiver) = made();
