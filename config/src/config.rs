@@ -35,6 +35,18 @@ impl LogLevel {
     }
 }
 
+/// Which ports a node opens: an address that its role does not use clashes with nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Faces {
+    /// Publishers' and readers': standalone.
+    #[default]
+    Both,
+    /// Publishers' alone.
+    Publishers,
+    /// Readers' alone.
+    Readers,
+}
+
 /// The whole configuration; `config/weft.yml` describes each key.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
@@ -75,12 +87,18 @@ pub struct Config {
 pub struct Fabric {
     /// `nodeName`; `None`: the host's name plus a random part.
     pub node_name: Option<NodeName>,
+    /// `advertisedHost`: the host that other nodes send clients to; `None`: found out.
+    pub advertised_host: Option<String>,
     /// `nats`.
     pub nats: Nats,
+    /// `overridePublisher`: an authorised newcomer takes a name over; otherwise it is refused while the owner answers.
+    pub override_publisher: bool,
     /// `publisherGrace`: how long readers are held when the publisher is gone.
     pub publisher_grace: Duration,
     /// `readerLinger`: how long a stream stays subscribed after its last reader.
     pub reader_linger: Duration,
+    /// `describeTimeout`: how long DESCRIBE of a stream that does not exist waits for it; zero: not at all.
+    pub describe_timeout: Duration,
     /// `keyframeInterval`: how often a keyframe is asked for while somebody reads; zero: never.
     pub keyframe_interval: Duration,
     /// `drainTimeout`: how long sessions may take to end after SIGTERM.
@@ -115,6 +133,8 @@ pub struct Nats {
     pub ca_file: Option<PathBuf>,
     /// `replicas`: copies of the registry, where this node makes it.
     pub replicas: usize,
+    /// `monitor`: URLs of the servers' monitoring ports.
+    pub monitor: Vec<String>,
 }
 
 /// Upper bounds; what is above is refused with a reason.
@@ -128,37 +148,48 @@ pub struct Limits {
     pub readers: usize,
     /// `rtspConnections`: open RTSP connections, reading or not.
     pub rtsp_connections: usize,
+    /// `bitsPerSecond` of media on this node, in and out together; 0: no limit.
+    pub bits_per_second: u64,
 }
 
 impl Default for Config {
     fn default() -> Self {
-        Self::try_from(file::File::default()).expect("the defaults are valid, as a test shows")
+        validate::checked(file::File::default(), Faces::Both)
+            .expect("the defaults are valid, as a test shows")
     }
 }
 
 impl Config {
-    /// Reads a file.
+    /// Reads a file for a node with these faces.
     ///
     /// # Errors
     /// When it cannot be read, or is no configuration; says where and what to write instead.
-    pub fn load(path: &Path) -> Result<Self, Error> {
+    pub fn load(path: &Path, faces: Faces) -> Result<Self, Error> {
         let text = std::fs::read_to_string(path).map_err(|source| Error::Read {
             path: path.to_owned(),
             source,
         })?;
-        Self::parse(&text, &path.display().to_string())
+        Self::parse_for(&text, &path.display().to_string(), faces)
     }
 
-    /// Reads YAML; `origin` names it in errors.
+    /// Reads YAML for a node with both faces; `origin` names it in errors.
     ///
     /// # Errors
     /// When it is no configuration.
     pub fn parse(text: &str, origin: &str) -> Result<Self, Error> {
+        Self::parse_for(text, origin, Faces::Both)
+    }
+
+    /// Reads YAML for a node with these faces; `origin` names it in errors.
+    ///
+    /// # Errors
+    /// When it is no configuration.
+    pub fn parse_for(text: &str, origin: &str, faces: Faces) -> Result<Self, Error> {
         let file = file::read(text).map_err(|problem| Error::Syntax {
             origin: origin.to_owned(),
             problem,
         })?;
-        Self::try_from(file).map_err(|problems| Error::Invalid {
+        validate::checked(file, faces).map_err(|problems| Error::Invalid {
             origin: origin.to_owned(),
             problems,
         })
@@ -187,8 +218,8 @@ impl Config {
     ///
     /// # Errors
     /// What is wrong with the values together.
-    pub fn revalidate(&self, origin: &str) -> Result<(), Error> {
-        validate::together(self).map_err(|problems| Error::Invalid {
+    pub fn revalidate(&self, origin: &str, faces: Faces) -> Result<(), Error> {
+        validate::together(self, faces).map_err(|problems| Error::Invalid {
             origin: origin.to_owned(),
             problems,
         })

@@ -60,9 +60,12 @@ impl Default for File {
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 pub(crate) struct FabricFile {
     pub(crate) node_name: String,
+    pub(crate) advertised_host: String,
     pub(crate) nats: NatsFile,
+    pub(crate) override_publisher: bool,
     pub(crate) publisher_grace: Span,
     pub(crate) reader_linger: Span,
+    pub(crate) describe_timeout: Span,
     pub(crate) keyframe_interval: Span,
     pub(crate) drain_timeout: Span,
     pub(crate) webrtc_shards: usize,
@@ -75,9 +78,12 @@ impl Default for FabricFile {
     fn default() -> Self {
         Self {
             node_name: String::new(),
+            advertised_host: String::new(),
             nats: NatsFile::default(),
+            override_publisher: true,
             publisher_grace: seconds(30),
             reader_linger: seconds(5),
+            describe_timeout: seconds(0),
             keyframe_interval: seconds(2),
             drain_timeout: seconds(5),
             webrtc_shards: 1,
@@ -100,6 +106,7 @@ pub(crate) struct NatsFile {
     pub(crate) nkey_file: String,
     pub(crate) ca_file: String,
     pub(crate) replicas: usize,
+    pub(crate) monitor: Vec<String>,
 }
 
 impl Default for NatsFile {
@@ -113,6 +120,7 @@ impl Default for NatsFile {
             nkey_file: String::new(),
             ca_file: String::new(),
             replicas: 1,
+            monitor: Vec::new(),
         }
     }
 }
@@ -125,6 +133,7 @@ pub(crate) struct LimitsFile {
     pub(crate) pending_publishers: usize,
     pub(crate) readers: usize,
     pub(crate) rtsp_connections: usize,
+    pub(crate) bits_per_second: u64,
 }
 
 impl Default for LimitsFile {
@@ -134,6 +143,7 @@ impl Default for LimitsFile {
             pending_publishers: 100,
             readers: 2_000,
             rtsp_connections: 4_000,
+            bits_per_second: 0,
         }
     }
 }
@@ -194,6 +204,7 @@ impl From<&Config> for File {
             webrtc_additional_hosts: c.webrtc_additional_hosts.clone(),
             fabric: FabricFile {
                 node_name: f.node_name.as_ref().map(ToString::to_string).unwrap_or_default(),
+                advertised_host: f.advertised_host.clone().unwrap_or_default(),
                 nats: NatsFile {
                     servers: n.servers.clone(),
                     user: n.user.clone(),
@@ -203,9 +214,12 @@ impl From<&Config> for File {
                     nkey_file: path(&n.nkey_file),
                     ca_file: path(&n.ca_file),
                     replicas: n.replicas,
+                    monitor: n.monitor.clone(),
                 },
+                override_publisher: f.override_publisher,
                 publisher_grace: Span(f.publisher_grace),
                 reader_linger: Span(f.reader_linger),
+                describe_timeout: Span(f.describe_timeout),
                 keyframe_interval: Span(f.keyframe_interval),
                 drain_timeout: Span(f.drain_timeout),
                 webrtc_shards: f.webrtc_shards,
@@ -216,6 +230,7 @@ impl From<&Config> for File {
                     pending_publishers: l.pending_publishers,
                     readers: l.readers,
                     rtsp_connections: l.rtsp_connections,
+                    bits_per_second: l.bits_per_second,
                 },
             },
         }

@@ -11,7 +11,7 @@ mod secret;
 mod validate;
 
 pub use address::ListenAddress;
-pub use config::{Config, Fabric, Limits, LogLevel, Nats};
+pub use config::{Config, Fabric, Faces, Limits, LogLevel, Nats};
 pub use error::{Error, Problem};
 pub use secret::Secret;
 

@@ -1,9 +1,10 @@
 //! From the file as written to the configuration as used: what each value must be, and what values must be together.
 //! All problems are collected, so that one look mends them all.
 
-use crate::config::{Config, Fabric, Limits, Nats};
+use crate::config::{Config, Fabric, Faces, Limits, Nats};
 use crate::file::{FabricFile, File, NatsFile};
 use crate::{ListenAddress, Problem, Secret};
+use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 use weft_wire::NodeName;
@@ -11,37 +12,40 @@ use weft_wire::NodeName;
 /// A keyframe costs a publisher several ordinary frames; more often than this it would starve its picture.
 const SHORTEST_KEYFRAME_INTERVAL: Duration = Duration::from_millis(250);
 
+/// A DESCRIBE that waits longer has lost its client.
+const LONGEST_DESCRIBE: Duration = Duration::from_secs(30);
+
+/// Below this a limit in bits would refuse the first camera: written in Mbit/s or kbit/s by mistake.
+const SMALLEST_BITS_PER_SECOND: u64 = 100_000;
+
 /// Shards take ports one after the other; more threads than this is a slip of the pen.
 const MOST_SHARDS: usize = 64;
 
-impl TryFrom<File> for Config {
-    type Error = Vec<Problem>;
-
-    fn try_from(file: File) -> Result<Self, Vec<Problem>> {
-        let mut problems = Vec::new();
-        let config = Self {
-            log_level: file.log_level,
-            read_timeout: file.read_timeout.0,
-            write_timeout: file.write_timeout.0,
-            api: file.api,
-            api_address: file.api_address,
-            metrics: file.metrics,
-            metrics_address: file.metrics_address,
-            rtsp_address: file.rtsp_address,
-            rtp_address: file.rtp_address,
-            rtcp_address: file.rtcp_address,
-            hls_address: file.hls_address,
-            webrtc_address: file.webrtc_address,
-            webrtc_local_udp_address: file.webrtc_local_udp_address,
-            webrtc_additional_hosts: file.webrtc_additional_hosts,
-            fabric: fabric(file.fabric, &mut problems),
-        };
-        together(&config).unwrap_or_else(|more| problems.extend(more));
-        if problems.is_empty() {
-            Ok(config)
-        } else {
-            Err(problems)
-        }
+/// The configuration of a node with these faces, or everything that is wrong with it.
+pub(crate) fn checked(file: File, faces: Faces) -> Result<Config, Vec<Problem>> {
+    let mut problems = Vec::new();
+    let config = Config {
+        log_level: file.log_level,
+        read_timeout: file.read_timeout.0,
+        write_timeout: file.write_timeout.0,
+        api: file.api,
+        api_address: file.api_address,
+        metrics: file.metrics,
+        metrics_address: file.metrics_address,
+        rtsp_address: file.rtsp_address,
+        rtp_address: file.rtp_address,
+        rtcp_address: file.rtcp_address,
+        hls_address: file.hls_address,
+        webrtc_address: file.webrtc_address,
+        webrtc_local_udp_address: file.webrtc_local_udp_address,
+        webrtc_additional_hosts: file.webrtc_additional_hosts,
+        fabric: fabric(file.fabric, &mut problems),
+    };
+    together(&config, faces).unwrap_or_else(|more| problems.extend(more));
+    if problems.is_empty() {
+        Ok(config)
+    } else {
+        Err(problems)
     }
 }
 
@@ -59,9 +63,12 @@ fn fabric(file: FabricFile, problems: &mut Vec<Problem>) -> Fabric {
         });
     Fabric {
         node_name,
+        advertised_host: (!file.advertised_host.is_empty()).then_some(file.advertised_host),
         nats: nats(file.nats),
+        override_publisher: file.override_publisher,
         publisher_grace: file.publisher_grace.0,
         reader_linger: file.reader_linger.0,
+        describe_timeout: file.describe_timeout.0,
         keyframe_interval: file.keyframe_interval.0,
         drain_timeout: file.drain_timeout.0,
         webrtc_shards: file.webrtc_shards,
@@ -72,6 +79,7 @@ fn fabric(file: FabricFile, problems: &mut Vec<Problem>) -> Fabric {
             pending_publishers: file.limits.pending_publishers,
             readers: file.limits.readers,
             rtsp_connections: file.limits.rtsp_connections,
+            bits_per_second: file.limits.bits_per_second,
         },
     }
 }
@@ -86,6 +94,7 @@ fn nats(file: NatsFile) -> Nats {
         nkey_file: optional(file.nkey_file),
         ca_file: optional(file.ca_file),
         replicas: file.replicas,
+        monitor: file.monitor,
     };
     take_servers(&mut nats, file.servers);
     nats
@@ -138,20 +147,36 @@ fn percent_decoded(text: &str) -> String {
 }
 
 /// Checks what values must be together and within which bounds.
-pub(crate) fn together(config: &Config) -> Result<(), Vec<Problem>> {
+pub(crate) fn together(config: &Config, faces: Faces) -> Result<(), Vec<Problem>> {
     let mut problems = Vec::new();
-    addresses(config, &mut problems);
+    addresses(config, faces, &mut problems);
     times(config, &mut problems);
     bus(&config.fabric.nats, &mut problems);
-    for host in &config.webrtc_additional_hosts {
-        if host.is_empty() || host.contains([':', '/', ' ']) && host.parse::<std::net::IpAddr>().is_err() {
+    let additional = config.webrtc_additional_hosts.iter();
+    let additional = additional.map(|host| ("webrtcAdditionalHosts", host));
+    let advertised = config.fabric.advertised_host.iter();
+    for (key, host) in additional.chain(advertised.map(|host| ("fabric.advertisedHost", host))) {
+        if host.is_empty() || host.contains([':', '/', ' ']) && host.parse::<IpAddr>().is_err() {
             problems.push(Problem::of(
-                "webrtcAdditionalHosts",
+                key,
                 format!(
                     "'{host}' is neither an IP address nor a host name; write it without scheme and port"
                 ),
             ));
         }
+    }
+    if config.fabric.describe_timeout > LONGEST_DESCRIBE {
+        problems.push(Problem::of(
+            "fabric.describeTimeout",
+            "too long; RTSP clients give a request up after 5 to 10 s, so write at most '30s'",
+        ));
+    }
+    let least = SMALLEST_BITS_PER_SECOND;
+    if (1..least).contains(&config.fabric.limits.bits_per_second) {
+        problems.push(Problem::of(
+            "fabric.limits.bitsPerSecond",
+            format!("less than one stream; write at least {least}, or 0 for no limit"),
+        ));
     }
     let (fabric, limits) = (&config.fabric, &config.fabric.limits);
     if !(1..=MOST_SHARDS).contains(&fabric.webrtc_shards) {
@@ -180,22 +205,28 @@ pub(crate) fn together(config: &Config) -> Result<(), Vec<Problem>> {
     }
 }
 
-fn addresses(config: &Config, problems: &mut Vec<Problem>) {
-    let tcp: Vec<(&str, ListenAddress)> = [
-        (true, "webrtcAddress", config.webrtc_address),
-        (true, "rtspAddress", config.rtsp_address),
+fn addresses(config: &Config, faces: Faces, problems: &mut Vec<Problem>) {
+    let (publishers, readers) = (faces != Faces::Readers, faces != Faces::Publishers);
+    let tcp = [
+        (publishers, "webrtcAddress", config.webrtc_address),
+        (readers, "rtspAddress", config.rtsp_address),
         (config.api, "apiAddress", config.api_address),
         (config.metrics, "metricsAddress", config.metrics_address),
-    ]
-    .into_iter()
-    .filter_map(|(used, key, address)| used.then_some((key, address)))
-    .collect();
-    let udp = [
-        ("webrtcLocalUDPAddress", config.webrtc_local_udp_address),
-        ("rtpAddress", config.rtp_address),
-        ("rtcpAddress", config.rtcp_address),
     ];
-    for (protocol, used) in [("TCP", &tcp[..]), ("UDP", &udp[..])] {
+    let udp = [
+        (
+            publishers,
+            "webrtcLocalUDPAddress",
+            config.webrtc_local_udp_address,
+        ),
+        (readers, "rtpAddress", config.rtp_address),
+        (readers, "rtcpAddress", config.rtcp_address),
+    ];
+    for (protocol, all) in [("TCP", &tcp[..]), ("UDP", &udp[..])] {
+        let used: Vec<(&str, ListenAddress)> = all
+            .iter()
+            .filter_map(|(used, key, address)| used.then_some((*key, *address)))
+            .collect();
         for (i, (key, address)) in used.iter().enumerate() {
             if let Some((other, _)) = used[..i].iter().find(|(_, a)| a.clashes(*address)) {
                 problems.push(Problem::of(
@@ -231,6 +262,12 @@ fn times(config: &Config, problems: &mut Vec<Problem>) {
     }
 }
 
+/// What is written before an `@` may be a secret.
+fn without_login(url: &str) -> String {
+    url.rsplit_once('@')
+        .map_or(url.to_owned(), |(_, host)| format!("...@{host}"))
+}
+
 fn bus(nats: &Nats, problems: &mut Vec<Problem>) {
     for server in &nats.servers {
         let rest = ["nats://", "tls://"]
@@ -243,10 +280,7 @@ fn bus(nats: &Nats, problems: &mut Vec<Problem>) {
             !host.is_empty() && !rest.contains(['/', ' ', ',']) && port
         });
         if !good {
-            // What is written before an `@` may be a secret.
-            let server = server
-                .rsplit_once('@')
-                .map_or(server.clone(), |(_, host)| format!("...@{host}"));
+            let server = without_login(server);
             problems.push(Problem::of(
                 "fabric.nats.servers",
                 format!("'{server}' is no server; write it as 'nats://host:4222' or 'tls://host:4222'"),
@@ -264,6 +298,21 @@ fn bus(nats: &Nats, problems: &mut Vec<Problem>) {
             "fabric.nats",
             "more than one of user/password, token, credentialsFile and nkeyFile is given; keep one",
         ));
+    }
+    for url in &nats.monitor {
+        let rest = ["http://", "https://"]
+            .iter()
+            .find_map(|scheme| url.strip_prefix(scheme));
+        let host = rest.map(|rest| rest.trim_end_matches('/')).unwrap_or_default();
+        if host.is_empty() || host.contains(['/', ' ', ',', '@']) {
+            problems.push(Problem::of(
+                "fabric.nats.monitor",
+                format!(
+                    "'{}' is no monitoring port; write it as 'http://host:8222', without a login",
+                    without_login(url)
+                ),
+            ));
+        }
     }
     if ![1, 3, 5].contains(&nats.replicas) {
         problems.push(Problem::of(

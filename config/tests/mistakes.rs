@@ -1,7 +1,7 @@
 //! What somebody is told who makes a mistake in the file: where, what, and what to write instead.
 //! That right files mean the right thing is shown in `reference.rs`.
 
-use weft_config::Config;
+use weft_config::{Config, Faces};
 
 fn told(text: &str) -> String {
     Config::parse(text, "weft.yml")
@@ -169,4 +169,48 @@ fn a_login_in_a_server_url_is_read_as_nats_clients_read_it_and_never_repeated() 
         text.contains("'...@a:4222' is no server") && !text.contains("hunter2"),
         "{text}"
     );
+}
+
+#[test]
+fn an_address_that_the_role_does_not_use_clashes_with_nothing() {
+    let text = "rtspAddress: :8889\nrtpAddress: :8189\n";
+    for faces in [Faces::Publishers, Faces::Readers] {
+        Config::parse_for(text, "x", faces).unwrap();
+    }
+    let both = Config::parse_for(text, "x", Faces::Both).unwrap_err().to_string();
+    assert!(
+        both.contains("TCP port 8889") && both.contains("UDP port 8189"),
+        "{both}"
+    );
+    let api = "apiAddress: :8889\nrtspAddress: :8889\n";
+    let ingest = Config::parse_for(api, "x", Faces::Publishers)
+        .unwrap_err()
+        .to_string();
+    assert!(
+        ingest.contains("apiAddress: TCP port 8889 is taken by webrtcAddress"),
+        "{ingest}"
+    );
+}
+
+#[test]
+fn what_other_nodes_are_told_is_checked() {
+    let good = "fabric:\n  advertisedHost: media.example\n  nats: {monitor: ['http://a:8222', 'https://b/']}\n  \
+                limits: {bitsPerSecond: 100000000}\n";
+    let config = Config::parse(good, "x").unwrap();
+    assert_eq!(config.fabric.advertised_host.as_deref(), Some("media.example"));
+    assert_eq!(config.fabric.limits.bits_per_second, 100_000_000);
+    let text = told(
+        "fabric:\n  advertisedHost: 'media.example:80'\n  describeTimeout: 2m\n  limits: {bitsPerSecond: 100}\n  \
+         nats: {monitor: ['u:hidden@a:8222', 'nats://a:4222']}\n",
+    );
+    for part in [
+        "fabric.advertisedHost: 'media.example:80' is neither",
+        "fabric.describeTimeout: too long",
+        "fabric.limits.bitsPerSecond: less than one stream",
+        "fabric.nats.monitor: '...@a:8222' is no monitoring port; write it as 'http://host:8222'",
+        "fabric.nats.monitor: 'nats://a:4222' is no monitoring port",
+    ] {
+        assert!(text.contains(part), "{part} is missing in:\n{text}");
+    }
+    assert!(!text.contains("hidden"), "{text}");
 }

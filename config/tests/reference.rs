@@ -2,7 +2,7 @@
 //! `UPDATE_GOLDEN=1 cargo test -p weft-config` rewrites the page.
 
 use std::path::Path;
-use weft_config::{Config, Error, REFERENCE};
+use weft_config::{Config, Error, Faces, REFERENCE};
 
 #[test]
 fn the_reference_file_is_exactly_the_defaults() {
@@ -33,7 +33,7 @@ fn the_effective_configuration_loads_and_is_the_same() {
 
 #[test]
 fn a_missing_file_is_an_error_that_names_it() {
-    let error = Config::load(Path::new("/nonexistent/weft.yml")).unwrap_err();
+    let error = Config::load(Path::new("/nonexistent/weft.yml"), Faces::Both).unwrap_err();
     assert!(matches!(error, Error::Read { .. }));
     assert!(error.to_string().contains("/nonexistent/weft.yml"));
 }

@@ -6,7 +6,7 @@ use crate::node::Role;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use weft_config::{Config, Error, ListenAddress};
+use weft_config::{Config, Error, Faces, ListenAddress};
 
 /// Exit code for a command line or configuration that cannot be used (EX_USAGE of sysexits.h).
 const EX_USAGE: u8 = 64;
@@ -72,9 +72,9 @@ pub(crate) struct Flags {
 
 impl Flags {
     /// The configuration file, or the defaults, with the flags on top.
-    pub(crate) fn configuration(&self) -> Result<Config, Error> {
+    pub(crate) fn configuration(&self, faces: Faces) -> Result<Config, Error> {
         let mut config = match &self.config {
-            Some(path) => Config::load(path)?,
+            Some(path) => Config::load(path, faces)?,
             None => Config::default(),
         };
         for (flag, key) in [
@@ -94,7 +94,7 @@ impl Flags {
         if let Some(name) = &self.name {
             config.set_node_name(name)?;
         }
-        config.revalidate("command line")?;
+        config.revalidate("command line", faces)?;
         Ok(config)
     }
 }
@@ -110,14 +110,14 @@ pub fn main() -> ExitCode {
         Some(Command::Ingest) => (Role::Ingest, false),
         Some(Command::Egress) => (Role::Egress, false),
     };
-    match cli.flags.configuration() {
+    match cli.flags.configuration(role.faces()) {
         Ok(config) => command::serve(config, role, demo),
         Err(error) => unusable(&error),
     }
 }
 
 fn check(flags: &Flags) -> ExitCode {
-    match flags.configuration() {
+    match flags.configuration(Faces::Both) {
         Ok(config) => {
             let notices = config.notices().into_iter().map(|notice| format!("# {notice}\n"));
             command::say(&(notices.collect::<String>() + &config.to_yaml()));
@@ -166,7 +166,7 @@ mod tests {
             "--name",
             "n1",
         ])
-        .configuration()
+        .configuration(Faces::Publishers)
         .unwrap();
         assert_eq!(config.fabric.nats.servers, ["nats://a:1", "nats://b:2"]);
         assert_eq!(config.fabric.nats.user, "u");
@@ -187,7 +187,7 @@ mod tests {
             "--ice",
             ":2",
         ])
-        .configuration()
+        .configuration(Faces::Publishers)
         .unwrap();
         assert_eq!(config.fabric.nats.servers, ["nats://a:1"]);
         assert_eq!(config.webrtc_address, ListenAddress::port(1));
@@ -204,7 +204,10 @@ mod tests {
                 "apiAddress: TCP port 9997 is taken by webrtcAddress",
             ),
         ] {
-            let error = flags(bad).configuration().unwrap_err().to_string();
+            let error = flags(bad)
+                .configuration(Faces::Publishers)
+                .unwrap_err()
+                .to_string();
             assert!(
                 error.starts_with("command line: ") && error.contains(part),
                 "{error}"

@@ -17,7 +17,7 @@ pub use error::StartError;
 use http::WebServer;
 use std::sync::Arc;
 use weft_bus::Bus;
-use weft_config::Config;
+use weft_config::{Config, Faces};
 use weft_control::Identity;
 use weft_egress::Egress;
 use weft_ingest::Ingest;
@@ -42,6 +42,16 @@ impl Role {
             Self::Standalone => "standalone",
             Self::Ingest => "ingest",
             Self::Egress => "egress",
+        }
+    }
+
+    /// Which ports it opens.
+    #[must_use]
+    pub fn faces(self) -> Faces {
+        match self {
+            Self::Standalone => Faces::Both,
+            Self::Ingest => Faces::Publishers,
+            Self::Egress => Faces::Readers,
         }
     }
 }
