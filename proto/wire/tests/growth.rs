@@ -6,9 +6,10 @@ mod samples;
 use bytes::Bytes;
 use samples::{EPOCH, SESSION, all, key_unit, node};
 use weft_wire::{
-    AccessUnit, CloseReason, KeyframeRequest, Kick, Message, OwnerInfo, OwnerRequest, StreamEnded,
-    StreamRecord, UnitBatch, UnitPart, UnitsEnd, UnitsReply, UnitsRequest, decode_batch, encode_batch,
-    encode_part,
+    AccessUnit, CloseReason, CloseReply, CloseRequest, DrainReply, DrainRequest, KeyframeRequest, Kick,
+    Message, NodeRecord, NodeReport, OfferReply, OfferRequest, OwnerInfo, OwnerRequest, PublisherEvent,
+    ReportRequest, ResourceReply, ResourceRequest, StreamEnded, StreamRecord, UnitBatch, UnitPart, UnitsEnd,
+    UnitsReply, UnitsRequest, decode_batch, encode_batch, encode_part,
 };
 
 /// The bytes with one more element at the end of the array whose header stands at `at`, which must reach to the end.
@@ -109,6 +110,18 @@ fn decode_as_everything(bytes: &Bytes) -> usize {
         Kick::decode(bytes).is_ok(),
         StreamEnded::decode(bytes).is_ok(),
         StreamRecord::decode(bytes).is_ok(),
+        NodeRecord::decode(bytes).is_ok(),
+        OfferRequest::decode(bytes).is_ok(),
+        OfferReply::decode(bytes).is_ok(),
+        ResourceRequest::decode(bytes).is_ok(),
+        ResourceReply::decode(bytes).is_ok(),
+        PublisherEvent::decode(bytes).is_ok(),
+        CloseRequest::decode(bytes).is_ok(),
+        CloseReply::decode(bytes).is_ok(),
+        ReportRequest::decode(bytes).is_ok(),
+        NodeReport::decode(bytes).is_ok(),
+        DrainRequest::decode(bytes).is_ok(),
+        DrainReply::decode(bytes).is_ok(),
     ];
     read.iter().filter(|ok| **ok).count()
 }

@@ -2,6 +2,8 @@
 //! A new message gets a line in [`all`]; a sample that has a golden file is never changed, only joined by another.
 #![allow(dead_code, reason = "each test file uses its part")]
 
+mod nodes;
+
 use bytes::Bytes;
 use std::fmt::Debug;
 use weft_wire::{
@@ -248,6 +250,7 @@ pub(crate) fn all() -> Vec<Sample> {
         };
         samples.push(message(&format!("stream_ended_{token}"), ended));
     }
+    samples.extend(nodes::all());
     samples
 }
 

@@ -1,0 +1,187 @@
+//! One value of every message that nodes send each other, and of the lease.
+//! Messages about a stream are in the parent.
+
+use super::{EPOCH, REASONS, SESSION, Sample, message, node, owner_info};
+use weft_wire::{
+    CloseReason, CloseReply, CloseRequest, DrainReply, DrainRequest, HubReport, Incarnation, NodeAddresses,
+    NodeLimits, NodeLoad, NodeRecord, NodeReport, NodeRole, OfferReply, OfferRequest, PublisherEvent,
+    PublisherReport, PublisherWord, ReaderReport, ReportRequest, ResourceMethod, ResourceReply,
+    ResourceRequest, SessionSecret, StreamName, StreamState,
+};
+
+const SECRET: SessionSecret = SessionSecret([0x5e, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 0xff]);
+
+fn stream() -> StreamName {
+    StreamName::new("exam.1/cam-2").expect("a good name")
+}
+
+fn record(role: NodeRole, draining: bool) -> NodeRecord {
+    NodeRecord {
+        role,
+        incarnation: Incarnation(1_763_825_399_000_000),
+        version: "0.1.0".into(),
+        addresses: NodeAddresses {
+            webrtc: "media.example:8889".into(),
+            ice: "192.0.2.7:8189".into(),
+            rtsp: "[2001:db8::7]:8554".into(),
+            api: String::new(),
+        },
+        load: NodeLoad {
+            publishers: 480,
+            readers: 3,
+            hubs: 2,
+            bits_per_second: 1_200_000_000,
+        },
+        limits: NodeLimits {
+            publishers: 500,
+            readers: 0,
+            bits_per_second: 8_000_000_000,
+        },
+        draining,
+        started: 1_763_825_399_000_000,
+    }
+}
+
+fn offer(moves: bool) -> OfferRequest {
+    OfferRequest {
+        node: node(),
+        stream: stream(),
+        principal: "teacher".into(),
+        client: "192.0.2.7:50000".into(),
+        query: "moves=a.b&c=d".into(),
+        user_agent: "Browser/1".into(),
+        offer: "v=0\r\n".into(),
+        moves: moves.then_some(SESSION),
+    }
+}
+
+fn resource_reply(status: u16) -> ResourceReply {
+    let running = status == 200;
+    ResourceReply {
+        status,
+        content_type: "text/plain".into(),
+        etag: if running { "\"7\"".into() } else { String::new() },
+        body: "words".into(),
+        session: running.then_some(SESSION),
+        stream: running.then(stream),
+        said: running.then(|| PublisherWord::Move("http://b:8889/cam/whip?moves=a.b".into())),
+    }
+}
+
+fn report(whole: bool) -> NodeReport {
+    let reader = ReaderReport {
+        session: SESSION,
+        kind: "rtspSession".into(),
+        remote: "[2001:db8::1]:50001".into(),
+        since: 1_763_825_402_000_000,
+        packets: 1 << 33,
+        bytes: 1 << 43,
+    };
+    let hub = HubReport {
+        stream: stream(),
+        epoch: EPOCH,
+        ready: true,
+        bytes_sent: 1 << 44,
+        readers: vec![reader.clone(), reader],
+    };
+    let publisher = PublisherReport {
+        stream: stream(),
+        info: owner_info(StreamState::Live),
+        created: 1_763_825_400_000_000,
+    };
+    NodeReport {
+        publishers: if whole { vec![] } else { vec![publisher] },
+        hubs: if whole { vec![] } else { vec![hub] },
+        next: (!whole).then_some(300),
+    }
+}
+
+/// Every message between nodes.
+pub(super) fn all() -> Vec<Sample> {
+    let mut samples = vec![
+        message("node_record_ingest", record(NodeRole::Ingest, false)),
+        message("node_record_egress_draining", record(NodeRole::Egress, true)),
+        message("node_record_standalone", record(NodeRole::Standalone, false)),
+        message("offer_request", offer(false)),
+        message("offer_request_moves", offer(true)),
+        message(
+            "offer_reply_accepted",
+            OfferReply {
+                status: 201,
+                body: "v=0\r\n".into(),
+                session: Some(SESSION),
+                secret: Some(SECRET),
+            },
+        ),
+        message(
+            "offer_reply_refused",
+            OfferReply {
+                status: 503,
+                body: "this node is full".into(),
+                session: None,
+                secret: None,
+            },
+        ),
+        message("resource_reply_running", resource_reply(200)),
+        message("resource_reply_gone", resource_reply(410)),
+        message(
+            "publisher_event_move",
+            PublisherEvent {
+                session: SESSION,
+                word: PublisherWord::Move("/exam.1/cam-2/whip?moves=a.b".into()),
+            },
+        ),
+        message("close_request", {
+            CloseRequest {
+                node: node(),
+                session: SESSION,
+                reason: CloseReason::Kicked,
+            }
+        }),
+        message("close_reply", CloseReply { found: true }),
+        message("report_request", ReportRequest { from: 300 }),
+        message("node_report_page", report(false)),
+        message("node_report_last", report(true)),
+        message(
+            "drain_request",
+            DrainRequest {
+                node: node(),
+                timeout_ms: 600_000,
+            },
+        ),
+        message(
+            "drain_reply",
+            DrainReply {
+                publishers: 12,
+                readers: 70_000,
+            },
+        ),
+    ];
+    for method in [
+        ResourceMethod::Patch,
+        ResourceMethod::Delete,
+        ResourceMethod::Get,
+        ResourceMethod::Events,
+    ] {
+        let request = ResourceRequest {
+            node: node(),
+            secret: SECRET,
+            method,
+            body: "a=candidate:1\r\n".into(),
+        };
+        let name = format!("resource_request_{method:?}").to_lowercase();
+        samples.push(message(&name, request));
+    }
+    for reason in REASONS {
+        let name = format!("publisher_event_closed_{}", reason.token().replace('-', "_"));
+        let word = PublisherWord::Closed(reason);
+        samples.push(message(
+            &name,
+            PublisherEvent {
+                session: SESSION,
+                word,
+            },
+        ));
+    }
+    samples
+}
