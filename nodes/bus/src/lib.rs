@@ -3,6 +3,7 @@
 
 mod assembly;
 mod counters;
+mod desk;
 mod error;
 pub mod faulty;
 mod interest;
@@ -16,6 +17,7 @@ mod publication;
 mod registry;
 mod service;
 mod subscription;
+mod table;
 #[cfg(feature = "testing")]
 pub mod testing;
 mod throttle;

@@ -274,7 +274,7 @@ async fn marks_of_removed_names_expire() {
     let server = NatsServer::start().await.unwrap();
     let mut config = config(&server);
     config.marker_life = Duration::from_secs(1);
-    let (_bus, registry) = NatsBus::connect(config).await.unwrap();
+    let (_bus, registry, _) = NatsBus::connect(config).await.unwrap();
     let mut last = None;
     for i in 0..50 {
         let stream = name(&format!("s{i}"));
@@ -347,12 +347,12 @@ async fn who_is_turned_away_is_told_and_who_has_the_password_gets_in() {
         user: "weft".into(),
         password: "secret".into(),
     };
-    let (bus, _) = NatsBus::connect(with_user).await.unwrap();
+    let (bus, _, _) = NatsBus::connect(with_user).await.unwrap();
     connected(&bus, 1).await;
 
     let mut in_url = config(&server);
     in_url.servers = vec![server.url().replace("nats://", "nats://weft:secret@")];
-    let (bus, _) = NatsBus::connect(in_url).await.unwrap();
+    let (bus, _, _) = NatsBus::connect(in_url).await.unwrap();
     connected(&bus, 1).await;
 }
 

@@ -66,7 +66,7 @@ async fn loss_between_nats_and_egress_is_repaired_and_nothing_is_missing() -> Re
     let _publisher = publish::ffmpeg_copy(&ingest.whip("lossy")?, &clip)?;
 
     let name: NodeName = "faulty-egress".parse()?;
-    let (bus, _registry) =
+    let (bus, _registry, _leases) =
         NatsBus::connect(NatsConfig::new(vec![nats.url()], "egress", name.clone())).await?;
     let faulty = Faulty::wrap(bus, Faults::default());
     let egress = Egress::start(

@@ -1,21 +1,26 @@
 //! The bus inside one process: units go from the publisher to each reader's queue by reference, nothing is copied.
 //! The registry beside it lives and dies with the process.
 
+mod leases;
+mod nodes;
 mod registry;
 mod topic;
 
 use crate::{
-    Bus, BusState, Counters, Error, MediaFilter, Publication, RequestError, StreamOwner, Subscription,
-    UnitsAnswer,
+    Bus, BusState, Counters, Error, MediaFilter, NodeReply, NodeRequest, NodeService, Publication,
+    PublisherEvents, RequestError, Serving, StreamOwner, Subscription, UnitsAnswer,
 };
 use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use topic::Topic;
-use weft_wire::{KeyframeRequest, Kick, OwnerInfo, StreamName, UnitsRequest};
+use weft_wire::{
+    KeyframeRequest, Kick, NodeName, OwnerInfo, PublisherEvent, SessionId, StreamName, UnitsRequest,
+};
 
 /// Bus and registry of a single process. Clones are the same bus.
 #[derive(Clone)]
@@ -27,6 +32,8 @@ struct Shared {
     /// Streams that somebody publishes or reads now.
     topics: Mutex<HashMap<StreamName, Weak<Topic>>>,
     records: Mutex<registry::Records>,
+    nodes: Mutex<nodes::Nodes>,
+    nodes: Arc<leases::NodeTable>,
     counters: Arc<Counters>,
     state: watch::Sender<BusState>,
     started: Instant,
@@ -47,10 +54,16 @@ impl MemoryBus {
     /// A bus of its own, connected from the start.
     #[must_use]
     pub fn new() -> Self {
+        Self::made(Self::nodes())
+    }
+
+    fn made(nodes: Arc<leases::NodeTable>) -> Self {
         Self {
             shared: Arc::new(Shared {
                 topics: Mutex::default(),
                 records: Mutex::new(registry::Records::new()),
+                nodes: Mutex::default(),
+                nodes,
                 counters: Arc::default(),
                 state: watch::Sender::new(BusState::Connected(1)),
                 started: Instant::now(),
@@ -147,6 +160,27 @@ impl Bus for MemoryBus {
             }
         });
         ready(asked).boxed()
+    }
+
+    fn serve(&self, node: NodeName, service: Arc<dyn NodeService>) -> BoxFuture<'_, Result<Serving, Error>> {
+        async move { Ok(nodes::serve(&self.shared, node, service)) }.boxed()
+    }
+
+    fn ask(
+        &self,
+        node: NodeName,
+        request: NodeRequest,
+        patience: Duration,
+    ) -> BoxFuture<'_, Result<NodeReply, RequestError>> {
+        nodes::ask(&self.shared, node, request, patience).boxed()
+    }
+
+    fn tell(&self, event: PublisherEvent) {
+        nodes::tell(&self.shared, &event);
+    }
+
+    fn hear(&self, session: SessionId) -> BoxFuture<'_, Result<PublisherEvents, Error>> {
+        ready(Ok(nodes::hear(&self.shared, session))).boxed()
     }
 
     fn state(&self) -> watch::Receiver<BusState> {

@@ -71,6 +71,9 @@ pub struct NatsConfig {
     pub replicas: usize,
     /// How long the mark of a removed name stays in its bucket.
     pub marker_life: Duration,
+    /// How long a lease lives that is not renewed, where this node is the one to make their bucket; in tests less than
+    /// [`LEASE_LIFE`](crate::LEASE_LIFE).
+    pub lease_life: Duration,
     /// Messages of media the client holds for the server; beyond them units are dropped.
     pub queue: usize,
 }
@@ -125,6 +128,7 @@ impl NatsConfig {
             tls: Tls::default(),
             replicas: 1,
             marker_life: Duration::from_secs(3600),
+            lease_life: crate::LEASE_LIFE,
             queue: 2048,
         }
     }

@@ -4,7 +4,9 @@
 mod answer;
 mod config;
 mod feed;
+mod leases;
 mod link;
+mod nodes;
 mod past;
 mod publish;
 mod registry;
@@ -15,7 +17,7 @@ pub use config::{Credentials, NatsConfig, Tls};
 pub(crate) use feed::Feed;
 
 use crate::{
-    Bus, BusState, Counters, Error, MediaFilter, Publication, Registry, RequestError, StreamOwner,
+    Bus, BusState, Counters, Error, Leases, MediaFilter, Publication, Registry, RequestError, StreamOwner,
     Subscription, UnitsAnswer,
 };
 use config::Purpose;
@@ -29,7 +31,8 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use weft_wire::{
-    KeyframeRequest, Kick, NodeName, OwnerInfo, OwnerRequest, StreamName, Subject, UnitsRequest,
+    KeyframeRequest, Kick, NodeName, OwnerInfo, OwnerRequest, PublisherEvent, SessionId, StreamName, Subject,
+    UnitsRequest,
 };
 
 /// How long [`NatsBus::connect`] waits for a server's first word. One that is there has long spoken; one that is not is
@@ -53,7 +56,9 @@ impl NatsBus {
     ///
     /// # Errors
     /// [`Error::Refused`] if the configuration, the credentials or the server cannot work; the sentence says what to do.
-    pub async fn connect(config: NatsConfig) -> Result<(Arc<dyn Bus>, Arc<dyn Registry>), Error> {
+    pub async fn connect(
+        config: NatsConfig,
+    ) -> Result<(Arc<dyn Bus>, Arc<dyn Registry>, Arc<dyn Leases>), Error> {
         let counters = Arc::new(Counters::default());
         let media = Link::open(&config, Purpose::Media, counters.clone()).await?;
         let control = Link::open(&config, Purpose::Control, counters.clone()).await?;
@@ -75,7 +80,8 @@ impl NatsBus {
         });
         bus.first_word().await?;
         let registry = registry::NatsRegistry::new(bus.control.clone(), &config);
-        Ok((bus, Arc::new(registry)))
+        let leases = leases::NatsLeases::new(config.lease_life);
+        Ok((bus, Arc::new(registry), Arc::new(leases)))
     }
 
     /// Waits for what the server says first; silence is no error.
@@ -179,6 +185,27 @@ impl Bus for NatsBus {
 
     fn kick(&self, stream: StreamName, kick: Kick) -> BoxFuture<'_, Result<(), RequestError>> {
         request::kick(&self.control, stream, kick).boxed()
+    }
+
+    fn serve(&self, node: NodeName, service: Arc<dyn NodeService>) -> BoxFuture<'_, Result<Serving, Error>> {
+        nodes::serve(self.control.clone(), node, service).boxed()
+    }
+
+    fn ask(
+        &self,
+        node: NodeName,
+        request: NodeRequest,
+        patience: Duration,
+    ) -> BoxFuture<'_, Result<NodeReply, RequestError>> {
+        nodes::ask(&self.control, node, request, patience).boxed()
+    }
+
+    fn tell(&self, event: PublisherEvent) {
+        nodes::tell(&self.control, &event);
+    }
+
+    fn hear(&self, session: SessionId) -> BoxFuture<'_, Result<PublisherEvents, Error>> {
+        nodes::hear(self.control.clone(), session).boxed()
     }
 
     fn state(&self) -> watch::Receiver<BusState> {

@@ -26,7 +26,8 @@ pub(crate) struct Fixture {
 /// One node's ends.
 pub(crate) async fn node(server: &NatsServer, name: &str) -> (Arc<dyn Bus>, Arc<dyn Registry>) {
     let config = NatsConfig::new(vec![server.url()], "standalone", NodeName::new(name).unwrap());
-    NatsBus::connect(config).await.unwrap()
+    let (bus, registry, _) = NatsBus::connect(config).await.unwrap();
+    (bus, registry)
 }
 
 /// Waits until a bus is connected for the `number`th time.

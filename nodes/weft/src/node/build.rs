@@ -47,7 +47,7 @@ impl Node {
             .then(|| Shards::start(rtc(&config)))
             .transpose()?;
 
-        let (bus, registry) = bus::connect(&config.fabric.nats, role, &node).await?;
+        let (bus, registry, _leases) = bus::connect(&config.fabric.nats, role, &node).await?;
         let egress = serves_readers
             .then(|| egress(&config, bus.clone(), node.clone()))
             .transpose()?;

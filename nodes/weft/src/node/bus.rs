@@ -6,22 +6,22 @@ use std::path::Path;
 use std::sync::Arc;
 use weft_bus::memory::MemoryBus;
 use weft_bus::nats::{Credentials, NatsBus, NatsConfig};
-use weft_bus::{Bus, Registry};
+use weft_bus::{Bus, Leases, Registry};
 use weft_config::Nats;
 use weft_wire::NodeName;
 
-/// Bus and registry for a role.
+/// Bus, registry and leases for a role.
 pub(crate) async fn connect(
     nats: &Nats,
     role: Role,
     node: &NodeName,
-) -> Result<(Arc<dyn Bus>, Arc<dyn Registry>), StartError> {
+) -> Result<(Arc<dyn Bus>, Arc<dyn Registry>, Arc<dyn Leases>), StartError> {
     if nats.servers.is_empty() {
         if role != Role::Standalone {
             return Err(StartError::NoNats(role.as_str()));
         }
         let bus = MemoryBus::new();
-        return Ok((Arc::new(bus.clone()), Arc::new(bus)));
+        return Ok((Arc::new(bus.clone()), Arc::new(bus.clone()), Arc::new(bus)));
     }
     let mut config = NatsConfig::new(nats.servers.clone(), role.as_str(), node.clone());
     config.credentials = credentials(nats)?;
