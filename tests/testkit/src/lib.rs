@@ -1,6 +1,7 @@
 //! What the end-to-end tests stand on: real nodes, real publishers and readers as child processes, a
 //! lossy relay, and an independent RTSP reader that judges what arrives. No assertion about the product lives here.
 
+pub mod account;
 pub mod fixture;
 pub mod http;
 pub mod node;
@@ -10,8 +11,10 @@ pub mod publish;
 pub mod read;
 pub mod relay;
 pub mod rtsp;
+pub mod stamp;
 pub mod tools;
 pub mod units;
+pub mod watch;
 pub mod whip_proxy;
 
 use std::future::Future;

@@ -29,6 +29,7 @@ pub enum Role {
 pub struct Plan {
     role: Role,
     nats: Option<String>,
+    replicas: usize,
     top: Vec<String>,
     fabric: Vec<String>,
     arguments: Vec<String>,
@@ -48,15 +49,22 @@ impl Plan {
         Plan {
             role,
             nats: None,
+            replicas: 1,
             top: Vec::new(),
             fabric: Vec::new(),
             arguments: Vec::new(),
         }
     }
 
-    /// The NATS server to use.
-    pub fn nats(mut self, url: &str) -> Self {
-        self.nats = Some(url.to_owned());
+    /// The NATS servers to use, separated by commas.
+    pub fn nats(mut self, urls: &str) -> Self {
+        self.nats = Some(urls.to_owned());
+        self
+    }
+
+    /// How many copies of the registry the NATS cluster keeps.
+    pub fn replicas(mut self, count: usize) -> Self {
+        self.replicas = count;
         self
     }
 
@@ -122,8 +130,12 @@ impl Plan {
             yaml.push_str(&format!("{line}\n"));
         }
         yaml.push_str(&format!("fabric:\n  addressFile: {}\n", file.display()));
-        if let Some(url) = &self.nats {
-            yaml.push_str(&format!("  nats:\n    servers: [\"{url}\"]\n"));
+        if let Some(urls) = &self.nats {
+            let urls = urls.replace(',', "\", \"");
+            let replicas = self.replicas;
+            yaml.push_str(&format!(
+                "  nats:\n    servers: [\"{urls}\"]\n    replicas: {replicas}\n"
+            ));
         }
         for line in &self.fabric {
             yaml.push_str(&format!("  {line}\n"));

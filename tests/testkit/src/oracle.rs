@@ -89,17 +89,23 @@ impl Ready {
 impl Reader {
     /// The next access unit; `None` when the server has ended the session.
     pub async fn next(&mut self) -> Result<Option<ReadUnit>> {
+        Ok(self.next_with_data().await?.map(|(unit, _)| unit))
+    }
+
+    /// As `next`, with the unit's NAL units, each behind its length of 4 bytes.
+    pub async fn next_with_data(&mut self) -> Result<Option<(ReadUnit, Vec<u8>)>> {
         while let Some(item) = self.units.next().await {
             let CodecItem::VideoFrame(frame) = item? else {
                 continue;
             };
-            return Ok(Some(ReadUnit {
+            let unit = ReadUnit {
                 arrival: Instant::now(),
                 rtp: frame.timestamp().timestamp(),
                 key: frame.is_random_access_point(),
                 loss: frame.loss(),
                 fingerprint: fingerprint(length_prefixed(frame.data())),
-            }));
+            };
+            return Ok(Some((unit, frame.into_data())));
         }
         Ok(None)
     }
