@@ -16,6 +16,8 @@ pub struct EgressConfig {
     pub keyframe_interval: Duration,
     /// How long a join waits for a key unit before it is answered with an estimated start.
     pub join_wait: Duration,
+    /// How long a description of a stream that does not exist waits for its publisher; zero: it is refused at once.
+    pub describe_timeout: Duration,
     /// Readers over all streams; 0: no limit.
     pub max_readers: usize,
     /// Largest RTP packet, header included, in bytes.
@@ -30,6 +32,7 @@ impl Default for EgressConfig {
             reader_linger: Duration::from_secs(5),
             keyframe_interval: Duration::from_secs(2),
             join_wait: Duration::from_secs(1),
+            describe_timeout: Duration::ZERO,
             max_readers: 0,
             // 1500 of Ethernet less IPv6, UDP and the headers that tunnels add.
             mtu: 1400,

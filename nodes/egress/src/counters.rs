@@ -28,6 +28,8 @@ counters! {
     hubs_opened => "weft_egress_hubs_opened_total",
     /// Hubs that could not be opened: no such stream, or the bus did not answer.
     hubs_refused => "weft_egress_hubs_refused_total",
+    /// Newcomers sent to another node.
+    readers_moved => "weft_egress_readers_moved_total",
     /// Readers that joined.
     readers_joined => "weft_egress_readers_joined_total",
     /// Readers closed by the hub: stream ended, codec changed, shutdown.

@@ -4,14 +4,17 @@
 use crate::config::EgressConfig;
 use crate::counters::{Counters, add};
 use crate::hub::{Shared, Source, TRY_AGAIN};
-use crate::life::HubState;
+use crate::placement::{Room, place};
 use crate::task::Hub;
 use crate::views::HubView;
 use futures::future::{BoxFuture, join_all};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::runtime::Handle;
+use tokio::time::Instant;
+use tracing::debug;
 use weft_bus::{Bus, Members};
 use weft_rtsp_server::{DescribeRequest, PlayHandler, PlaySource, Refusal};
 use weft_wire::{CloseReason, NodeName, StreamName};
@@ -19,7 +22,7 @@ use weft_wire::{CloseReason, NodeName, StreamName};
 /// The handle of an egress; clones are the same one.
 #[derive(Clone)]
 pub struct Egress {
-    inner: Arc<Inner>,
+    pub(crate) inner: Arc<Inner>,
 }
 
 pub(crate) struct Inner {
@@ -27,17 +30,22 @@ pub(crate) struct Inner {
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) node: NodeName,
     /// Asked where a reader can go when this node is full.
-    #[allow(dead_code, reason = "placement comes next")]
-    pub(crate) members: Members,
+    members: Members,
     runtime: Handle,
     hubs: Mutex<HashMap<StreamName, Arc<Shared>>>,
     /// Counters of hubs that are no more.
     retired: Counters,
     pub(crate) seats: Arc<Seats>,
+    /// Places for descriptions that wait for a publisher.
+    waiting: Arc<Seats>,
+    draining: AtomicBool,
     closing: AtomicBool,
 }
 
-/// Places for readers.
+/// Descriptions that wait for a publisher at once; more are told to try again.
+const MAX_WAITING: usize = 1024;
+
+/// Places for readers, or for whoever waits.
 #[derive(Debug)]
 pub(crate) struct Seats {
     taken: AtomicUsize,
@@ -50,6 +58,11 @@ pub(crate) struct Seats {
 pub(crate) struct Seat(Arc<Seats>);
 
 impl Seats {
+    fn new(limit: usize) -> Arc<Self> {
+        let taken = AtomicUsize::new(0);
+        Arc::new(Self { taken, limit })
+    }
+
     pub(crate) fn take(self: &Arc<Self>) -> Option<Seat> {
         let taken = self.taken.fetch_add(1, SeqCst);
         let seat = Seat(Arc::clone(self));
@@ -74,12 +87,10 @@ impl Egress {
     /// Outside a Tokio runtime.
     #[must_use]
     pub fn start(config: EgressConfig, bus: Arc<dyn Bus>, members: Members) -> Self {
-        let seats = Arc::new(Seats {
-            taken: AtomicUsize::new(0),
-            limit: config.max_readers,
-        });
         Self {
             inner: Arc::new(Inner {
+                seats: Seats::new(config.max_readers),
+                waiting: Seats::new(MAX_WAITING),
                 config,
                 bus,
                 node: members.node().clone(),
@@ -87,7 +98,7 @@ impl Egress {
                 runtime: Handle::current(),
                 hubs: Mutex::default(),
                 retired: Counters::default(),
-                seats,
+                draining: AtomicBool::new(false),
                 closing: AtomicBool::new(false),
             }),
         }
@@ -96,8 +107,7 @@ impl Egress {
     /// All hubs, sorted by stream.
     #[must_use]
     pub fn hubs(&self) -> Vec<HubView> {
-        let hubs: Vec<Arc<Shared>> = self.inner.hubs().values().cloned().collect();
-        let mut views: Vec<HubView> = hubs.iter().map(|hub| hub.view()).collect();
+        let mut views: Vec<HubView> = self.inner.all().iter().map(|hub| hub.view()).collect();
         views.sort_by(|a, b| a.stream.cmp(&b.stream));
         views
     }
@@ -127,47 +137,74 @@ impl Egress {
         sum
     }
 
+    /// From now on newcomers are sent to other nodes, or refused where there are none; readers that are here stay until
+    /// [`Self::shutdown`].
+    pub fn drain(&self) {
+        self.inner.draining.store(true, SeqCst);
+    }
+
     /// Opens no more hubs, closes every reader with `reason`, and waits until all hubs have ended.
     pub async fn shutdown(&self, reason: CloseReason) {
         self.inner.closing.store(true, SeqCst);
-        let hubs: Vec<Arc<Shared>> = self.inner.hubs().values().cloned().collect();
-        join_all(hubs.iter().map(|hub| hub.close(reason))).await;
+        join_all(self.inner.all().iter().map(|hub| hub.close(reason))).await;
+    }
+
+    fn room(&self) -> Room {
+        if self.inner.draining.load(SeqCst) {
+            Room::Draining
+        } else if self.inner.seats.are_full() {
+            Room::Full
+        } else {
+            Room::Left
+        }
     }
 
     /// Opens a stream: the hub that is there, or a new one.
-    async fn open(&self, stream: StreamName) -> Result<Arc<dyn PlaySource>, Refusal> {
-        if self.inner.seats.are_full() {
-            return Err(Refusal::Full);
+    async fn open(&self, request: DescribeRequest) -> Result<Arc<dyn PlaySource>, Refusal> {
+        let placed = place(&self.inner.members, self.room(), &request);
+        if let Err(Refusal::Moved(url)) = &placed {
+            add(&self.inner.retired.readers_moved, 1);
+            debug!(stream = %request.stream, peer = %request.peer, %url, "reader sent elsewhere");
         }
-        let source = {
-            let mut hubs = self.inner.hubs();
-            if self.inner.closing.load(SeqCst) {
-                return Err(Refusal::Unavailable(TRY_AGAIN));
+        placed?;
+        let until = Instant::now() + self.inner.config.describe_timeout;
+        loop {
+            let source = self.hold(&request.stream)?;
+            source.hub().opened(until, &self.inner.waiting).await?;
+            // Its readers may wait for the publisher to come back; nobody else is told of a stream that has ended.
+            if source.hub().returned(until).await? {
+                return Ok(Arc::new(source));
             }
-            // A hub whose task is no more without having said so: it panicked.
-            if hubs.get(&stream).is_some_and(|hub| hub.is_over()) {
-                hubs.remove(&stream);
-            }
-            let hub = hubs.entry(stream).or_insert_with_key(|stream| {
-                let (shared, ends) = Shared::new(stream.clone());
-                let hub = Hub::new(Arc::clone(&self.inner), Arc::clone(&shared), ends);
-                self.inner.runtime.spawn(hub.run());
-                shared
-            });
-            Source::hold(hub)
-        };
-        source.hub().opened().await?;
-        // Its readers may wait for the publisher to come back; nobody else is told of a stream that has ended.
-        if source.hub().face().state == HubState::Leaving {
-            return Err(Refusal::NotFound);
         }
-        Ok(Arc::new(source))
+    }
+
+    /// A description of the hub that is there, or of a new one.
+    fn hold(&self, stream: &StreamName) -> Result<Source, Refusal> {
+        let mut hubs = self.inner.hubs();
+        if self.inner.closing.load(SeqCst) {
+            return Err(Refusal::Unavailable(TRY_AGAIN));
+        }
+        // A hub whose task is no more without having said so: it panicked.
+        if hubs.get(stream).is_some_and(|hub| hub.is_over()) {
+            hubs.remove(stream);
+        }
+        let hub = hubs.entry(stream.clone()).or_insert_with_key(|stream| {
+            let (shared, ends) = Shared::new(stream.clone());
+            let hub = Hub::new(Arc::clone(&self.inner), Arc::clone(&shared), ends);
+            self.inner.runtime.spawn(hub.run());
+            shared
+        });
+        Ok(Source::hold(hub))
     }
 }
 
 impl PlayHandler for Egress {
     fn describe(&self, request: DescribeRequest) -> BoxFuture<'_, Result<Arc<dyn PlaySource>, Refusal>> {
-        Box::pin(self.open(request.stream))
+        Box::pin(self.open(request))
+    }
+
+    fn patience(&self) -> Duration {
+        self.inner.config.describe_timeout
     }
 }
 
@@ -175,6 +212,11 @@ impl Inner {
     fn hubs(&self) -> MutexGuard<'_, HashMap<StreamName, Arc<Shared>>> {
         // Each change under this lock is one insertion or removal.
         self.hubs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// All hubs, in no order.
+    pub(crate) fn all(&self) -> Vec<Arc<Shared>> {
+        self.hubs().values().cloned().collect()
     }
 
     /// Takes a hub out of the map: from now on a description opens a new one. Unless `forced`, only while nobody holds a

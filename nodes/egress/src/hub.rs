@@ -2,14 +2,16 @@
 //! Locks are held for copies only; everything that decides lives in the task.
 
 use crate::counters::Counters;
+use crate::egress::Seats;
 use crate::life::HubState;
 use crate::reader::Queue;
 use crate::views::{HubView, ReaderView};
 use futures::future::BoxFuture;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, mpsc, oneshot, watch};
+use tokio::time::{Instant, sleep_until, timeout_at};
 use weft_rtsp_server::{Joined, PlaySource, ReaderSpec, Refusal};
 use weft_wire::{CloseReason, Epoch, SessionId, StreamName, TrackInfo};
 
@@ -30,6 +32,8 @@ pub(crate) enum Command {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Opening {
     Pending,
+    /// Nobody owns the stream yet; who has the time waits.
+    Absent,
     Ready,
     Failed(Refusal),
 }
@@ -41,6 +45,8 @@ pub(crate) struct Shared {
     pub(crate) counters: Arc<Counters>,
     /// Something changed that the task does not see by itself: a reader left or resumed, a holder let go.
     pub(crate) nudge: Notify,
+    /// The state changed.
+    pub(crate) turned: Notify,
     resumed: AtomicBool,
     /// Descriptions handed out and not yet dropped. Raised only under the lock of the egress' map.
     holders: AtomicUsize,
@@ -75,6 +81,7 @@ impl Shared {
             stream,
             counters: Arc::default(),
             nudge: Notify::new(),
+            turned: Notify::new(),
             resumed: AtomicBool::new(false),
             holders: AtomicUsize::new(0),
             commands: sender,
@@ -118,13 +125,47 @@ impl Shared {
         self.commands.is_closed()
     }
 
-    /// Waits until the hub is open, or has failed to.
-    pub(crate) async fn opened(&self) -> Result<(), Refusal> {
+    /// Waits until the hub is open, or has failed to; for a publisher to come until `until` at most, on one of `places`.
+    pub(crate) async fn opened(&self, until: Instant, places: &Arc<Seats>) -> Result<(), Refusal> {
         let mut opening = self.opening.clone();
-        match opening.wait_for(|o| *o != Opening::Pending).await.as_deref() {
-            Ok(Opening::Failed(refusal)) => Err(refusal.clone()),
-            Ok(Opening::Ready | Opening::Pending) => Ok(()),
-            Err(_) => Err(Refusal::Unavailable(TRY_AGAIN)),
+        let mut place = None;
+        loop {
+            let state = opening.borrow_and_update().clone();
+            let changed = match state {
+                Opening::Ready => return Ok(()),
+                Opening::Failed(refusal) => return Err(refusal),
+                Opening::Pending => opening.changed().await,
+                Opening::Absent => {
+                    if place.is_none() {
+                        // overflow: refused, the client may try again.
+                        place = Some(places.take().ok_or(Refusal::Unavailable(TRY_AGAIN))?);
+                    }
+                    let changed = timeout_at(until, opening.changed()).await;
+                    changed.map_err(|_| Refusal::NotFound)?
+                }
+            };
+            changed.map_err(|_| Refusal::Unavailable(TRY_AGAIN))?;
+        }
+    }
+
+    /// Waits until `until` at most for a publisher that said goodbye to come back. True: it has; false: the hub is over.
+    pub(crate) async fn returned(&self, until: Instant) -> Result<bool, Refusal> {
+        loop {
+            let turned = self.turned.notified();
+            tokio::pin!(turned);
+            // From here on a turn is noticed.
+            turned.as_mut().enable();
+            if self.is_over() {
+                return Ok(false);
+            }
+            if self.face().state != HubState::Leaving {
+                return Ok(true);
+            }
+            tokio::select! {
+                () = turned => {}
+                () = self.commands.closed() => {}
+                () = sleep_until(until) => return Err(Refusal::NotFound),
+            }
         }
     }
 
@@ -149,6 +190,7 @@ impl Shared {
             tracks: face.tracks.clone(),
             readers: face.readers.iter().map(|queue| ReaderView::of(queue)).collect(),
             gop_bytes: face.gop_bytes,
+            bytes_sent: self.counters.sent_bytes.load(Relaxed),
             counters,
         }
     }

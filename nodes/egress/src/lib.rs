@@ -2,7 +2,8 @@
 //! Sockets, requests and sequence numbers are the servers' business (`weft-rtsp-server`); units come from `weft-bus`.
 //!
 //! The way of a unit: `repair` (epoch fence, age, holes) ▶ `feed` (gate) ▶ `timeline` ▶ `tracks` (packets) ▶ `gop` (cache) ▶
-//! `reader` (queues). `task` waits and ends, `join` lets readers in, `life` knows how long they are held, `wishes` asks for
+//! `reader` (queues). `placement` says where a newcomer reads, `opening` finds the stream, `task` waits and ends, `join` lets
+//! readers in, `life` knows how long they are held, `wishes` asks for
 //! key units.
 
 mod age;
@@ -16,8 +17,11 @@ mod held;
 mod hub;
 mod join;
 mod life;
+mod opening;
+mod placement;
 mod reader;
 mod repair;
+mod report;
 mod task;
 mod timeline;
 mod tracks;

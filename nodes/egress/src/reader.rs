@@ -140,11 +140,11 @@ impl Queue {
         self.ready.notify_one();
     }
 
-    /// Ends the reader: after what is queued when the stream ended, at once otherwise.
-    pub(crate) fn close(&self, reason: CloseReason) {
+    /// Ends the reader: after what is queued when the stream ended, at once otherwise. False when it had ended before.
+    pub(crate) fn close(&self, reason: CloseReason) -> bool {
         let mut state = self.lock();
         if matches!(state.flow, Flow::Closed(_)) {
-            return;
+            return false;
         }
         if reason != CloseReason::StreamEnded {
             state.clear();
@@ -152,6 +152,7 @@ impl Queue {
         state.flow = Flow::Closed(reason);
         drop(state);
         self.ready.notify_one();
+        true
     }
 
     /// True once the reader has left.

@@ -1,5 +1,5 @@
 //! The task of one hub: it waits for units, answers, commands and deadlines, and hands each to the part that knows.
-//! What happens to a unit is in `feed`, how a reader joins in `join`; this file only opens, waits and ends.
+//! What happens to a unit is in `feed`, how a reader joins in `join`; this file only waits and ends.
 
 use crate::counters::add;
 use crate::egress::Inner;
@@ -19,10 +19,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep_until, timeout};
-use tracing::{debug, info, warn};
-use weft_bus::{BusState, Delivery, MediaFilter, RequestError, Subscription, UnitsAnswer};
+use tracing::{debug, info};
+use weft_bus::{BusState, Delivery, RequestError, Subscription, UnitsAnswer};
 use weft_rtsp_server::Refusal;
-use weft_wire::{CloseReason, KeyframeRequest, MediaKind, SessionId, StreamState, TrackId, TrackInfo};
+use weft_wire::{CloseReason, KeyframeRequest, MediaKind, SessionId, TrackId, TrackInfo};
 
 /// An owner that has not answered by then will not: the next question may find the bus in better health.
 const ANSWER_LIMIT: Duration = Duration::from_secs(1);
@@ -41,8 +41,8 @@ const STOOD_STILL: Duration = Duration::from_millis(250);
 pub(crate) struct Hub {
     pub(crate) egress: Arc<Inner>,
     pub(crate) shared: Arc<Shared>,
-    commands: mpsc::Receiver<Command>,
-    opening: watch::Sender<Opening>,
+    pub(crate) commands: mpsc::Receiver<Command>,
+    pub(crate) opening: watch::Sender<Opening>,
     opened_at: Instant,
     pub(crate) repair: Repair,
     pub(crate) life: Life,
@@ -112,36 +112,21 @@ impl Hub {
     /// Runs until the stream is over, nobody reads it, or the egress closes.
     pub(crate) async fn run(mut self) {
         let exit = match self.open().await {
-            Ok(subscription) => self.serve(subscription).await,
+            Ok(subscription) => {
+                self.begin();
+                self.serve(subscription).await
+            }
             Err(refusal) => Exit::Refused(refusal),
         };
         self.finish(exit);
     }
 
-    /// Finds the owner and subscribes, in this order: a name that nobody owns costs one question.
-    async fn open(&mut self) -> Result<Subscription, Refusal> {
-        let away = Refusal::Unavailable(TRY_AGAIN);
-        let stream = &self.shared.stream;
-        let owner = timeout(OPENING_LIMIT, self.egress.bus.owner(stream.clone())).await;
-        let owner = match owner {
-            Ok(Ok(owner)) if owner.state == StreamState::Waiting => return Err(Refusal::NotFound),
-            Ok(Ok(owner)) => owner,
-            Ok(Err(RequestError::NoOwner)) => return Err(Refusal::NotFound),
-            Ok(Err(error)) => {
-                warn!(%stream, %error, "cannot open stream");
-                return Err(away);
-            }
-            Err(_) => return Err(away),
-        };
-        self.described = owner.tracks;
-        let subscription = self.egress.bus.subscribe(stream.clone(), MediaFilter::All).await;
-        let subscription = subscription.map_err(|error| {
-            warn!(%stream, %error, "cannot subscribe to stream");
-            away
-        })?;
-        add(&self.shared.counters.hubs_opened, 1);
-        info!(%stream, node = %owner.node, epoch = %owner.epoch, "hub opened");
-        Ok(subscription)
+    /// The stream's time begins now, however long it was waited for.
+    fn begin(&mut self) {
+        let now = Instant::now();
+        self.opened_at = now;
+        self.repair = Repair::new(now, Arc::clone(&self.shared.counters));
+        self.life = Life::new(now, &self.egress.config);
     }
 
     async fn serve(&mut self, mut subscription: Subscription) -> Exit {
@@ -343,6 +328,7 @@ impl Hub {
         let mut face = self.shared.face();
         if face.state != state {
             info!(stream = %self.shared.stream, ?state, "stream state");
+            self.shared.turned.notify_waiters();
         }
         face.state = state;
         face.session = self.repair.session();
@@ -385,7 +371,7 @@ impl Hub {
     pub(crate) fn close_readers(&mut self, reason: CloseReason) {
         add(&self.shared.counters.readers_closed, self.readers.len() as u64);
         for queue in self.readers.drain(..) {
-            queue.close(reason);
+            _ = queue.close(reason);
         }
         for waiting in self.waiting.drain(..) {
             waiting.refuse(Refusal::NotFound);

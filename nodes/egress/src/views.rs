@@ -27,6 +27,8 @@ pub struct HubView {
     pub readers: Vec<ReaderView>,
     /// Bytes of the cached group of pictures.
     pub gop_bytes: usize,
+    /// Bytes of RTP sent to its readers, those that left included.
+    pub bytes_sent: u64,
     /// The hub's own counters: (metric name, value).
     pub counters: Vec<(&'static str, u64)>,
 }

@@ -22,7 +22,7 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use weft_rtsp::{Allowed, Frame, Framer, Limits, Session};
-use weft_wire::CloseReason;
+use weft_wire::{CloseReason, TrackInfo};
 
 /// Bytes asked of the system per read.
 const READ: usize = 4096;
@@ -36,6 +36,8 @@ const SILENT_HURRY: Duration = Duration::from_secs(2);
 pub(crate) struct Found {
     pub(crate) path: String,
     pub(crate) query: Option<String>,
+    /// Its tracks as they were when it was found.
+    pub(crate) tracks: Vec<TrackInfo>,
     pub(crate) source: Arc<dyn PlaySource>,
 }
 

@@ -38,7 +38,13 @@ pub enum Refusal {
 /// Serves streams to RTSP readers.
 pub trait PlayHandler: Send + Sync + 'static {
     /// Finds a stream; holding what it returns keeps the hub open (a reader between DESCRIBE and PLAY).
+    /// It is dropped when the client hangs up before the answer.
     fn describe(&self, request: DescribeRequest) -> BoxFuture<'_, Result<Arc<dyn PlaySource>, Refusal>>;
+
+    /// How much longer than usual [`Self::describe`] may take: it may wait for a publisher to come.
+    fn patience(&self) -> Duration {
+        Duration::ZERO
+    }
 }
 
 /// A stream that can be played.

@@ -8,11 +8,17 @@ use crate::ending::End;
 use crate::playback::Playback;
 use crate::sessions::Entry;
 use crate::{DescribeRequest, ReaderSpec, Refusal};
+use bytes::BytesMut;
+use std::io;
+use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, SystemTime};
+use tokio::net::TcpStream;
 use weft_rtsp::{Action, Chosen, Lower, Request, Response, SetUp, State, Status, Target};
 use weft_wire::{StreamName, TrackId, TrackInfo};
 
+/// Bytes that a client may send ahead while its stream is looked for.
+const MAX_AHEAD: usize = 16 * 1024;
 /// What a client is told to wait when a stream could not be found in time.
 const RETRY_AFTER: Duration = Duration::from_secs(2);
 
@@ -29,8 +35,8 @@ impl Connection {
         }
         let answer = match action {
             Action::Reply(answer) => answer,
-            Action::Describe(target) => self.describe(&request, target).await,
-            Action::SetUp(setup) => self.set_up(&request, setup).await,
+            Action::Describe(target) => self.describe(&request, target).await?,
+            Action::SetUp(setup) => self.set_up(&request, setup).await?,
             Action::Play => self.play(&request).await,
             Action::Pause(answer) => {
                 if let Some(playback) = &mut self.playback {
@@ -62,58 +68,75 @@ impl Connection {
         answer.write(&mut self.out.stream);
     }
 
-    async fn describe(&mut self, request: &Request, target: Target) -> Response {
+    async fn describe(&mut self, request: &Request, target: Target) -> Result<Response, End> {
         let name = match StreamName::new(&target.path) {
             Ok(name) => name,
-            Err(e) => return request.refuse(Status::BAD_REQUEST, &e.to_string()),
+            Err(e) => return Ok(request.refuse(Status::BAD_REQUEST, &e.to_string())),
         };
-        let found = match self.find(&name, &target).await {
+        // Whoever reads a stream already is told of that one: it is neither moved nor refused.
+        let known = self
+            .found
+            .as_ref()
+            .filter(|f| self.registered.is_some() && f.path == target.path);
+        if let Some(found) = known {
+            let sdp = sdp(&found.source.tracks(), &name);
+            return Ok(self.session.described(request, &target, sdp));
+        }
+        let found = match self.find(&name, &target).await? {
             Ok(found) => found,
-            Err(refusal) => return refused(request, refusal),
+            Err(refusal) => return Ok(refused(request, refusal)),
         };
-        let sdp = weft_sdp::description(&found.source.tracks(), &name, rand::random::<u32>().into());
+        let sdp = sdp(&found.tracks, &name);
         if self.session.state() == State::Init {
             // Kept, so that the stream stays open until PLAY. A session that has tracks keeps theirs.
             self.found = Some(found);
         }
-        self.session.described(request, &target, sdp)
+        Ok(self.session.described(request, &target, sdp))
     }
 
     /// Exclusive although it changes nothing: readers are `Send` and not `Sync`, so a shared borrow could not be awaited.
-    async fn find(&mut self, name: &StreamName, target: &Target) -> Result<Found, Refusal> {
-        let asked = self.shared.handler.describe(DescribeRequest {
+    async fn find(&mut self, name: &StreamName, target: &Target) -> Result<Result<Found, Refusal>, End> {
+        let handler = Arc::clone(&self.shared.handler);
+        let asked = handler.describe(DescribeRequest {
             stream: name.clone(),
             query: target.query.clone(),
             peer: self.peer,
             user_agent: self.user_agent.clone(),
         });
-        let limit = self.shared.config.read_timeout;
+        let limit = self.shared.config.read_timeout + handler.patience();
         let source = tokio::select! {
-            found = tokio::time::timeout(limit, asked) => found.unwrap_or(Err(Refusal::Unavailable(RETRY_AFTER)))?,
-            () = self.stop.cancelled() => return Err(Refusal::Unavailable(RETRY_AFTER)),
+            biased;
+            () = self.stop.cancelled() => Err(Refusal::Unavailable(RETRY_AFTER)),
+            found = tokio::time::timeout(limit, asked) => found.unwrap_or(Err(Refusal::Unavailable(RETRY_AFTER))),
+            end = hung_up(&self.stream, &mut self.input) => return Err(end),
         };
-        Ok(Found {
+        Ok(source.map(|source| Found {
             path: target.path.clone(),
             query: target.query.clone(),
+            tracks: source.tracks(),
             source,
-        })
+        }))
     }
 
-    async fn set_up(&mut self, request: &Request, mut setup: SetUp) -> Response {
+    async fn set_up(&mut self, request: &Request, mut setup: SetUp) -> Result<Response, End> {
         // A reader that resolved the control against a URL whose path its query had hidden: it means what it described.
         if let (true, Some(found)) = (setup.target.path.is_empty(), &self.found) {
             setup.target.path.clone_from(&found.path);
         }
         let name = match StreamName::new(&setup.target.path) {
             Ok(name) => name,
-            Err(e) => return request.refuse(Status::BAD_REQUEST, &e.to_string()),
+            Err(e) => return Ok(request.refuse(Status::BAD_REQUEST, &e.to_string())),
         };
         if self.found.as_ref().is_none_or(|f| f.path != setup.target.path) {
-            match self.find(&name, &setup.target).await {
+            match self.find(&name, &setup.target).await? {
                 Ok(found) => self.found = Some(found),
-                Err(refusal) => return refused(request, refusal),
+                Err(refusal) => return Ok(refused(request, refusal)),
             }
         }
+        Ok(self.set_up_track(request, setup))
+    }
+
+    fn set_up_track(&mut self, request: &Request, setup: SetUp) -> Response {
         let tracks = self.tracks();
         let track = match (setup.target.track, tracks.as_slice()) {
             (Some(id), tracks) if tracks.iter().any(|t| t.id.0 == id) => id,
@@ -162,8 +185,9 @@ impl Connection {
         Ok(())
     }
 
+    /// The tracks as they were described: a publisher that comes without one of them in between ends no reader.
     fn tracks(&self) -> Vec<TrackInfo> {
-        self.found.as_ref().map(|f| f.source.tracks()).unwrap_or_default()
+        self.found.as_ref().map(|f| f.tracks.clone()).unwrap_or_default()
     }
 
     fn register(&mut self, transport: Lower) {
@@ -203,8 +227,7 @@ impl Connection {
 
     async fn join(&mut self) -> Result<Playback, Refusal> {
         let found = self.found.as_ref().ok_or(Refusal::NotFound)?;
-        let infos = found.source.tracks();
-        let clock = |id: u8| infos.iter().find(|t| t.id.0 == id).map(|t| t.clock_rate);
+        let clock = |id: u8| found.tracks.iter().find(|t| t.id.0 == id).map(|t| t.clock_rate);
         let tracks = self
             .session
             .tracks()
@@ -232,6 +255,27 @@ impl Connection {
         }
         Ok(playback)
     }
+}
+
+fn sdp(tracks: &[TrackInfo], name: &StreamName) -> String {
+    weft_sdp::description(tracks, name, rand::random::<u32>().into())
+}
+
+/// Ends when the client hangs up. What it says meanwhile is kept for later, up to a bound: beyond it, it is not listened to.
+async fn hung_up(stream: &TcpStream, input: &mut BytesMut) -> End {
+    while input.len() < MAX_AHEAD {
+        let read = match stream.readable().await {
+            Ok(()) => stream.try_read_buf(input),
+            Err(e) => return End::Lost(e),
+        };
+        match read {
+            Ok(0) => return End::Left,
+            Ok(_) => {}
+            Err(e) if e.kind() == io::ErrorKind::WouldBlock => {}
+            Err(e) => return End::Lost(e),
+        }
+    }
+    std::future::pending().await
 }
 
 fn label(lower: Lower) -> &'static str {

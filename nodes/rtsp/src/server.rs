@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use uuid::Uuid;
+use weft_wire::SessionId;
 
 /// How long connections may take to say their last words at shutdown.
 const SHUTDOWN: Duration = Duration::from_secs(2);
@@ -77,6 +78,12 @@ impl Handle {
     #[must_use]
     pub fn kick(&self, id: Uuid) -> bool {
         self.shared.sessions.kick(id)
+    }
+
+    /// The same by the id that other nodes use: a UUID's 16 bytes.
+    #[must_use]
+    pub fn kick_session(&self, session: SessionId) -> bool {
+        self.kick(Uuid::from_bytes(session.0))
     }
 
     /// The server's counters.
