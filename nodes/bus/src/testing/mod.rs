@@ -5,4 +5,4 @@ mod nats_cluster;
 mod nats_server;
 
 pub use nats_cluster::NatsCluster;
-pub use nats_server::{NatsServer, NatsServerOptions};
+pub use nats_server::{NatsServer, NatsServerOptions, ROLE_PASSWORD};

@@ -11,6 +11,9 @@ use tokio::time::{Instant, sleep};
 /// A server that has not opened its port by then will not.
 const START: Duration = Duration::from_secs(15);
 
+/// The password of the shipped users `ingest`, `egress` and `standalone` in tests.
+pub const ROLE_PASSWORD: &str = "only for tests";
+
 /// How the server differs from the shipped `compose/nats.conf`.
 #[derive(Debug, Clone, Default)]
 pub struct NatsServerOptions {
@@ -18,6 +21,8 @@ pub struct NatsServerOptions {
     pub max_payload: Option<usize>,
     /// Without JetStream.
     pub no_jetstream: bool,
+    /// With the shipped users and permissions; the password of each is [`ROLE_PASSWORD`]. Else everybody may do all.
+    pub roles: bool,
     /// Further lines of configuration (authorization, TLS, cluster).
     pub extra: String,
 }
@@ -128,6 +133,10 @@ impl NatsServer {
             .arg("--config")
             .arg(&config)
             .args(["--addr", "127.0.0.1", "--port", &self.port.to_string()])
+            .envs(
+                ["INGEST", "EGRESS", "STANDALONE"]
+                    .map(|role| (format!("WEFT_{role}_PASSWORD"), ROLE_PASSWORD)),
+            )
             .stdin(Stdio::null())
             .stdout(log.try_clone()?)
             .stderr(log)
@@ -216,6 +225,17 @@ impl NatsServer {
             .lines()
             .filter(|line| !line.starts_with("store_dir") && !line.starts_with("http"))
             .filter(|line| !(self.options.no_jetstream && line.starts_with("jetstream")))
+            .filter({
+                // The block runs from its name to the next brace that stands at the beginning of a line.
+                let mut inside = false;
+                move |line| {
+                    let begins = line.starts_with("authorization");
+                    let ends = inside && line.starts_with('}');
+                    let kept = self.options.roles || !(inside || begins);
+                    inside = (inside || begins) && !ends;
+                    kept
+                }
+            })
             .flat_map(|line| [line, "\n"])
             .collect();
         if !self.options.no_jetstream {
