@@ -85,22 +85,22 @@ impl MemoryBus {
         Self::made(NodeTable::new(life))
     }
 
-    pub(super) fn nodes() -> Arc<NodeTable> {
+    pub(super) fn usual_leases() -> Arc<NodeTable> {
         NodeTable::new(LEASE_LIFE)
     }
 }
 
 impl Leases for MemoryBus {
     fn keep(&self, node: NodeName, record: NodeRecord) -> BoxFuture<'_, Result<(), LeaseError>> {
-        async move { self.shared.nodes.keep(node, record) }.boxed()
+        async move { self.shared.leases.keep(node, record) }.boxed()
     }
 
     fn release(&self, node: NodeName, record: NodeRecord) -> BoxFuture<'_, Result<(), Error>> {
-        self.shared.nodes.release(&node, &record);
+        self.shared.leases.release(&node, &record);
         ready(Ok(())).boxed()
     }
 
     fn view(&self) -> watch::Receiver<Arc<NodesView>> {
-        self.shared.nodes.table.view()
+        self.shared.leases.table.view()
     }
 }

@@ -32,8 +32,8 @@ struct Shared {
     /// Streams that somebody publishes or reads now.
     topics: Mutex<HashMap<StreamName, Weak<Topic>>>,
     records: Mutex<registry::Records>,
-    nodes: Mutex<nodes::Nodes>,
-    nodes: Arc<leases::NodeTable>,
+    questions: Mutex<nodes::Nodes>,
+    leases: Arc<leases::NodeTable>,
     counters: Arc<Counters>,
     state: watch::Sender<BusState>,
     started: Instant,
@@ -54,16 +54,16 @@ impl MemoryBus {
     /// A bus of its own, connected from the start.
     #[must_use]
     pub fn new() -> Self {
-        Self::made(Self::nodes())
+        Self::made(Self::usual_leases())
     }
 
-    fn made(nodes: Arc<leases::NodeTable>) -> Self {
+    fn made(leases: Arc<leases::NodeTable>) -> Self {
         Self {
             shared: Arc::new(Shared {
                 topics: Mutex::default(),
                 records: Mutex::new(registry::Records::new()),
-                nodes: Mutex::default(),
-                nodes,
+                questions: Mutex::default(),
+                leases,
                 counters: Arc::default(),
                 state: watch::Sender::new(BusState::Connected(1)),
                 started: Instant::now(),

@@ -2,23 +2,27 @@
 //! Which stream is read or repaired when is decided by hubs and sessions.
 
 mod answer;
+mod bucket;
 mod config;
 mod feed;
+mod hint;
 mod leases;
 mod link;
 mod nodes;
 mod past;
 mod publish;
 mod registry;
+mod reign;
 mod request;
+mod roll;
 mod server;
 
 pub use config::{Credentials, NatsConfig, Tls};
 pub(crate) use feed::Feed;
 
 use crate::{
-    Bus, BusState, Counters, Error, Leases, MediaFilter, Publication, Registry, RequestError, StreamOwner,
-    Subscription, UnitsAnswer,
+    Bus, BusState, Counters, Error, Leases, MediaFilter, NodeReply, NodeRequest, NodeService, Publication,
+    PublisherEvents, Registry, RequestError, Serving, StreamOwner, Subscription, UnitsAnswer,
 };
 use config::Purpose;
 use futures::FutureExt;
@@ -80,7 +84,7 @@ impl NatsBus {
         });
         bus.first_word().await?;
         let registry = registry::NatsRegistry::new(bus.control.clone(), &config);
-        let leases = leases::NatsLeases::new(config.lease_life);
+        let leases = leases::NatsLeases::new(bus.control.clone(), &config);
         Ok((bus, Arc::new(registry), Arc::new(leases)))
     }
 

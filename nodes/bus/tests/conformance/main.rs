@@ -5,6 +5,7 @@
 mod delivery;
 mod fixture;
 mod interest;
+mod leases;
 mod questions;
 mod registry;
 mod source;
@@ -55,6 +56,18 @@ macro_rules! registry_cases {
     };
 }
 
+macro_rules! lease_cases {
+    ($fixture:expr) => {
+        on! { $fixture;
+            leases: a_lease_kept_is_seen_by_all, a_lease_that_is_renewed_stays_and_is_heard_anew,
+                a_name_is_held_against_another_run, the_name_of_a_dead_run_is_free_when_its_lease_is_over,
+                a_node_that_is_not_heard_any_more_leaves_the_view, a_release_is_seen_by_others_at_once,
+                only_the_own_lease_is_released, of_many_runs_at_once_one_gets_the_name,
+                the_view_is_of_now_while_the_table_is_in_reach;
+        }
+    };
+}
+
 /// Cases that hold although units are lost.
 macro_rules! lossy_cases {
     ($fixture:expr) => {
@@ -86,6 +99,22 @@ mod nats {
     use super::Fixture;
     bus_cases!(Fixture::nats().await);
     registry_cases!(Fixture::nats().await);
+}
+
+mod leases_memory {
+    use super::leases::Nodes;
+    lease_cases!(Nodes::memory().await);
+}
+
+mod leases_nats {
+    use super::leases::Nodes;
+    lease_cases!(Nodes::nats().await);
+    on! { Nodes::nats().await;
+        leases: the_view_grows_old_while_the_server_is_away_and_loses_nobody,
+            a_table_that_loses_all_its_entries_takes_nobody_away,
+            a_server_that_comes_back_empty_gets_the_leases_again,
+            a_watch_that_the_server_forgot_begins_anew, marks_of_released_leases_expire;
+    }
 }
 
 mod nats_of_1_mb {
