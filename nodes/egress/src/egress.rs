@@ -125,6 +125,12 @@ impl Egress {
         self.inner.seats.taken.load(SeqCst)
     }
 
+    /// Streams open for readers.
+    #[must_use]
+    pub fn hub_count(&self) -> usize {
+        self.inner.hubs().len()
+    }
+
     /// The sum of all hubs' counters, closed ones included.
     #[must_use]
     pub fn counters(&self) -> Counters {
