@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 const START: Duration = Duration::from_secs(15);
 
 /// The password of the shipped users `ingest`, `egress` and `standalone` in tests.
-pub const ROLE_PASSWORD: &str = "only for tests";
+pub const ROLE_PASSWORD: &str = "only-for-tests";
 
 /// How the server differs from the shipped `compose/nats.conf`.
 #[derive(Debug, Clone, Default)]
