@@ -57,6 +57,22 @@ counters! {
     holes_in_answers => "weft_bus_units_answer_holes_total",
     /// Questions of any kind that got no answer in time.
     timeouts => "weft_bus_request_timeouts_total",
+    /// Questions asked of nodes.
+    node_asked => "weft_bus_node_requests_asked_total",
+    /// Questions asked of nodes that got no answer: no such node, or none in time.
+    node_unanswered => "weft_bus_node_requests_unanswered_total",
+    /// Questions to this node answered.
+    node_answered => "weft_bus_node_requests_answered_total",
+    /// Questions to this node left without answer because too many were being answered.
+    node_overflow => "weft_bus_node_requests_overflow_total",
+    /// Answers to questions to this node given up because they took too long, or were larger than what may travel.
+    node_given_up => "weft_bus_node_answers_given_up_total",
+    /// Words to publishers sent for the nodes that hold their events channels.
+    events_told => "weft_bus_publisher_events_told_total",
+    /// Words to publishers taken from the bus.
+    events_heard => "weft_bus_publisher_events_heard_total",
+    /// Words to publishers dropped: the bus was away, or a queue full.
+    events_dropped => "weft_bus_publisher_events_dropped_total",
     /// Connections to the bus made.
     connects => "weft_bus_connects_total",
     /// Errors told by the bus's server.

@@ -1,11 +1,12 @@
 //! What nodes ask each other: the questions, their answers, and the trait of who answers them on a node.
 //! The messages are `weft-wire`'s; what is done about them is decided by ingest, egress and the program.
 
+use bytes::Bytes;
 use futures::future::BoxFuture;
 use tokio::sync::mpsc;
 use weft_wire::{
-    CloseReply, CloseRequest, DrainReply, DrainRequest, NodeReport, NodeVerb, OfferReply, OfferRequest,
-    PublisherEvent, ReportRequest, ResourceReply, ResourceRequest,
+    CloseReply, CloseRequest, DrainReply, DrainRequest, Error, Message, NodeReport, NodeVerb, OfferReply,
+    OfferRequest, PublisherEvent, ReportRequest, ResourceReply, ResourceRequest,
 };
 
 /// A question to a node.
@@ -35,6 +36,28 @@ impl NodeRequest {
             Self::Drain(_) => NodeVerb::Drain,
         }
     }
+
+    /// Its bytes; the verb travels in the subject.
+    pub(crate) fn encode(&self) -> Bytes {
+        match self {
+            Self::Offer(request) => request.encode(),
+            Self::Resource(request) => request.encode(),
+            Self::Close(request) => request.encode(),
+            Self::Report(request) => request.encode(),
+            Self::Drain(request) => request.encode(),
+        }
+    }
+
+    /// Reads a question of this verb.
+    pub(crate) fn decode(verb: NodeVerb, bytes: &[u8]) -> Result<Self, Error> {
+        Ok(match verb {
+            NodeVerb::Offer => Self::Offer(Message::decode(bytes)?),
+            NodeVerb::Resource => Self::Resource(Message::decode(bytes)?),
+            NodeVerb::Close => Self::Close(Message::decode(bytes)?),
+            NodeVerb::Report => Self::Report(Message::decode(bytes)?),
+            NodeVerb::Drain => Self::Drain(Message::decode(bytes)?),
+        })
+    }
 }
 
 /// The answer to a question of the same name.
@@ -52,15 +75,40 @@ pub enum NodeReply {
     Drain(DrainReply),
 }
 
+impl NodeReply {
+    /// Its bytes.
+    pub(crate) fn encode(&self) -> Bytes {
+        match self {
+            Self::Offer(reply) => reply.encode(),
+            Self::Resource(reply) => reply.encode(),
+            Self::Close(reply) => reply.encode(),
+            Self::Report(reply) => reply.encode(),
+            Self::Drain(reply) => reply.encode(),
+        }
+    }
+
+    /// Reads the answer to a question of this verb.
+    pub(crate) fn decode(verb: NodeVerb, bytes: &[u8]) -> Result<Self, Error> {
+        Ok(match verb {
+            NodeVerb::Offer => Self::Offer(Message::decode(bytes)?),
+            NodeVerb::Resource => Self::Resource(Message::decode(bytes)?),
+            NodeVerb::Close => Self::Close(Message::decode(bytes)?),
+            NodeVerb::Report => Self::Report(Message::decode(bytes)?),
+            NodeVerb::Drain => Self::Drain(Message::decode(bytes)?),
+        })
+    }
+}
+
 /// Answers for a node. Each question is answered on a task of its own; at most 64 at once (overflow: the newest is not
-/// answered, counted, and its asker's patience ends).
+/// answered, counted, and its asker's patience ends). An answer that takes longer than 10 s is given up. What is being
+/// answered when the [`Serving`] goes is answered still.
 pub trait NodeService: Send + Sync + 'static {
     /// Answers; a question that this node's role knows nothing of is answered as "no" in its own terms (503, not found,
     /// nothing there).
     fn answer(&self, request: NodeRequest) -> BoxFuture<'static, NodeReply>;
 }
 
-/// What is said to one publisher, as its node says it; the queue holds 16 (overflow: the newest is dropped).
+/// What is said to one publisher, as its node says it; the queue holds 16 (overflow: the newest is dropped, counted).
 #[derive(Debug)]
 pub struct PublisherEvents {
     pub(crate) receiver: mpsc::Receiver<PublisherEvent>,
@@ -68,6 +116,9 @@ pub struct PublisherEvents {
 }
 
 impl PublisherEvents {
+    /// Words held for one that does not come.
+    pub(crate) const QUEUE: usize = 16;
+
     /// The next word; `None` when the bus is gone for good. Cancel-safe.
     pub async fn recv(&mut self) -> Option<PublisherEvent> {
         self.receiver.recv().await

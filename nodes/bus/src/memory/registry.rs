@@ -6,7 +6,7 @@ use crate::{Claim, ClaimError, Error, Registered, Registry};
 use futures::FutureExt;
 use futures::future::{BoxFuture, ready};
 use std::collections::BTreeMap;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use weft_wire::{Epoch, StreamName, StreamRecord};
 
 pub(super) struct Records {
@@ -79,5 +79,9 @@ impl Registry for MemoryBus {
 
     fn list(&self) -> BoxFuture<'_, Result<Vec<Registered>, Error>> {
         ready(Ok(lock(&self.shared.records).records.values().cloned().collect())).boxed()
+    }
+
+    fn steady(&self) -> BoxFuture<'_, Result<Duration, Error>> {
+        ready(Ok(self.shared.started.elapsed())).boxed()
     }
 }

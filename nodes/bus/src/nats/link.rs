@@ -2,18 +2,19 @@
 //! What travels on it is the business of the files beside this one.
 
 use super::config::{NatsConfig, Purpose};
+use super::hint::Hint;
 use super::server::{self, JetStream};
 use crate::throttle::Throttle;
 use crate::{Counters, DropReason, Error};
 use async_nats::connection::State;
 use async_nats::message::OutboundMessage;
-use async_nats::{Client, ClientError, Event, ServerError, ServerInfo};
+use async_nats::{Client, ServerInfo};
 use bytes::Bytes;
 use futures::{FutureExt, SinkExt, StreamExt};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::{Notify, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout};
 use tracing::{debug, error, info, warn};
 
@@ -26,8 +27,6 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// While it does not move, one message this often may try whether it does again.
 const TRIAL: Duration = Duration::from_millis(500);
 const LOG_PERIOD: Duration = Duration::from_secs(30);
-/// A missing permission is told by the server for every message.
-const ERROR_PERIOD: Duration = Duration::from_secs(10);
 
 /// What is known of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,59 +49,13 @@ pub(super) struct Link {
     hint: Arc<Hint>,
     /// Checked and fit; `client` knows first when it is cut.
     up: AtomicBool,
+    /// When that began.
+    since: Mutex<Instant>,
     /// Messages handed to the client on this connection's queue.
     fed: AtomicU64,
     stalled: AtomicBool,
     /// While stalled, one message may try when this is set.
     trial: AtomicBool,
-}
-
-/// What the client's events leave behind for the watch.
-struct Hint {
-    notify: Notify,
-    error: Mutex<Option<String>>,
-    say_server_error: Mutex<Throttle>,
-}
-
-impl Hint {
-    fn new() -> Self {
-        Self {
-            notify: Notify::new(),
-            error: Mutex::default(),
-            say_server_error: Mutex::new(Throttle::new(ERROR_PERIOD)),
-        }
-    }
-
-    fn take(&self) -> Option<String> {
-        self.error.lock().unwrap_or_else(PoisonError::into_inner).take()
-    }
-
-    fn event(&self, event: Event, counters: &Counters) {
-        match event {
-            Event::SlowConsumer(_) => Counters::one(&counters.dropped_slow),
-            Event::ServerError(ServerError::Other(text)) => {
-                Counters::one(&counters.server_errors);
-                let mut say = self
-                    .say_server_error
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner);
-                if say.allow() {
-                    warn!(error = %text, "NATS reported an error");
-                }
-            }
-            Event::ServerError(e) => {
-                Counters::one(&counters.server_errors);
-                self.failed(e.to_string());
-            }
-            Event::ClientError(ClientError::Other(text)) => self.failed(text),
-            other => debug!(event = %other, "NATS connection"),
-        }
-        self.notify.notify_one();
-    }
-
-    fn failed(&self, error: String) {
-        *self.error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-    }
 }
 
 /// What the watch of a connection remembers.
@@ -113,6 +66,7 @@ struct Watch {
     moved: (u64, Instant),
     tried: Instant,
     say_waiting: Throttle,
+    cause_said: bool,
     say_unfit: Throttle,
     jetstream_asked: Option<u64>,
 }
@@ -128,10 +82,16 @@ impl Link {
         let servers: Vec<&str> = addresses.iter().map(async_nats::ServerAddr::as_url_str).collect();
         let servers = servers.join(",");
         let hint = Arc::new(Hint::new());
-        let (events, count) = (hint.clone(), counters.clone());
-        let options = config.options(purpose).await?.event_callback(move |event| {
+        let (events, attempts, count) = (hint.clone(), hint.clone(), counters.clone());
+        let options = config.options(purpose).await?;
+        let options = options.event_callback(move |event| {
             events.event(event, &count);
             std::future::ready(())
+        });
+        // Only looked at: which server is next is the client's choice.
+        let options = options.reconnect_to_server_callback(move |servers, _| {
+            attempts.attempt(&servers);
+            std::future::ready(None)
         });
         let client = options
             .connect(addresses)
@@ -145,6 +105,7 @@ impl Link {
             servers,
             hint,
             up: AtomicBool::new(false),
+            since: Mutex::new(Instant::now()),
             fed: AtomicU64::new(0),
             stalled: AtomicBool::new(false),
             trial: AtomicBool::new(false),
@@ -159,6 +120,12 @@ impl Link {
     /// Connected to a server that is fit.
     pub(super) fn is_up(&self) -> bool {
         self.up.load(Ordering::Acquire) && self.client.connection_state() == State::Connected
+    }
+
+    /// Since when it is connected to a server that is fit; `None` while it is not.
+    pub(super) fn up_since(&self) -> Option<Instant> {
+        let since = *self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        self.is_up().then_some(since)
     }
 
     /// How many connections have been made.
@@ -251,6 +218,7 @@ impl Link {
             moved: (0, Instant::now()),
             tried: Instant::now(),
             say_waiting: Throttle::new(LOG_PERIOD),
+            cause_said: false,
             say_unfit: Throttle::new(LOG_PERIOD),
             jetstream_asked: None,
         };
@@ -258,7 +226,7 @@ impl Link {
             self.look(&mut watch).await;
             self.look_at_queue(&mut watch);
             // Whichever comes first; a missed tick or event costs nothing.
-            let _elapsed = timeout(TICK, self.hint.notify.notified()).await;
+            let _elapsed = timeout(TICK, self.hint.noticed()).await;
         }
     }
 
@@ -271,7 +239,7 @@ impl Link {
             let identity = (info.server_id.clone(), info.client_id);
             // The state changes a moment before the server's new description is there.
             if connects != watch.connects && identity == watch.identity {
-                self.hint.notify.notify_one();
+                self.hint.look_again();
                 tokio::task::yield_now().await;
                 return;
             }
@@ -291,6 +259,7 @@ impl Link {
     fn look_at_absence(&self, watch: &mut Watch) {
         if self.up.swap(false, Ordering::AcqRel) {
             watch.say_waiting.reset();
+            watch.cause_said = false;
         }
         let why = self.hint.take();
         // Being turned away is no outage: waiting does not help, a person must.
@@ -303,8 +272,11 @@ impl Link {
         }
         if !matches!(*self.health.borrow(), Health::Unfit(_)) {
             self.set(Health::Away);
-            if (why.is_some() || watch.number > 0) && watch.say_waiting.allow() {
-                let why = why.unwrap_or_else(|| "connection lost".into());
+            let causes = self.hint.causes();
+            // That it is gone is known before why it does not come back.
+            let news = causes.is_some() && !std::mem::replace(&mut watch.cause_said, causes.is_some());
+            if (causes.is_some() || watch.number > 0) && (watch.say_waiting.allow() || news) {
+                let why = causes.or(why).unwrap_or_else(|| "connection lost".into());
                 // Both connections go to the same servers: one line for the two.
                 match self.purpose {
                     Purpose::Media => warn!(servers = %self.servers, %why, "waiting for NATS"),
@@ -336,8 +308,10 @@ impl Link {
         watch.say_unfit.reset();
         watch.say_waiting.reset();
         drop(self.hint.take());
+        self.hint.attempt(&[]);
         Counters::one(&self.counters.connects);
         self.stalled.store(false, Ordering::Relaxed);
+        *self.since.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         self.up.store(true, Ordering::Release);
         self.set(Health::Up(watch.number));
         let (server, version, number) = (&info.server_name, &info.version, watch.number);

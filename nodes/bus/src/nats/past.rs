@@ -3,7 +3,7 @@
 
 use super::feed::Reassembly;
 use super::link::Link;
-use super::request::Question;
+use super::request::{Question, subject};
 use crate::{Counters, RequestError, UnitsAnswer};
 use std::time::Duration;
 use tokio::time::sleep;
@@ -71,7 +71,7 @@ pub(super) async fn units(
 /// One question and its answer as it comes. No batch of it is empty, all are of one session.
 async fn ask(link: &Link, stream: StreamName, request: &UnitsRequest) -> Result<Partial, RequestError> {
     Counters::one(&link.counters.units_asked);
-    let mut question = Question::ask(link, stream, StreamVerb::Units, request.encode()).await?;
+    let mut question = Question::ask(link, subject(stream, StreamVerb::Units), request.encode()).await?;
     let mut reassembly = Reassembly::new(link.counters.clone());
     let mut batches: Vec<UnitBatch> = Vec::new();
     let mut highest: Option<(SessionId, Epoch)> = None;
@@ -136,9 +136,10 @@ fn missing(request: &UnitsRequest, answer: &Partial) -> Option<UnitsRequest> {
         if unit.seq.0 > expected {
             return rest(UnitsFrom::Seq(UnitSeq(expected)), Some(unit.seq.0 - 1));
         }
-        expected = unit.seq.0 + 1;
+        // A unit that came twice, or out of its place, takes nothing back.
+        expected = expected.max(unit.seq.next().0);
     }
-    let wanted = request.until.map(|until| until.0 + 1);
+    let wanted = request.until.map(|until| until.next().0);
     let until = match &answer.end {
         None => wanted,
         Some(end) => Some(wanted.map_or(end.next.0, |wanted| wanted.min(end.next.0))),

@@ -1,161 +1,103 @@
 //! The table of names in NATS: a KV bucket, written by compare-and-set on revisions, removed by purges that leave a mark for
 //! an hour. No record has a time to live here: a lost leader would take away the names of media that flows.
 
+use super::bucket::{Bucket, Found, STEP, Written, within};
 use super::config::NatsConfig;
 use super::link::Link;
+use super::reign::Leader;
 use crate::{Claim, ClaimError, Counters, Error, Registered, Registry};
-use async_nats::jetstream::Context;
 use async_nats::jetstream::consumer::{DeliverPolicy, push};
-use async_nats::jetstream::kv::{self, Operation, Store, UpdateErrorKind};
+use async_nats::jetstream::kv::{self, Operation};
 use futures::future::BoxFuture;
 use futures::{FutureExt, StreamExt};
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::Mutex;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use weft_wire::{Epoch, Message, StreamName, StreamRecord};
 
 const BUCKET: &str = "weft_streams";
-/// One step of a call; and the whole of it.
-const STEP: Duration = Duration::from_millis(900);
-const WHOLE: Duration = Duration::from_secs(2);
 
 /// The registry over JetStream.
 pub(super) struct NatsRegistry {
-    link: Arc<Link>,
-    context: Context,
-    replicas: usize,
+    bucket: Bucket,
     marker_life: Duration,
-    /// The bucket, as found on the connection of this number.
-    bucket: Mutex<Option<(u64, Bucket)>>,
-}
-
-#[derive(Clone)]
-struct Bucket {
-    store: Store,
-    /// Its creation, µs since 1970: a bucket made anew begins a higher generation.
-    generation: u64,
-}
-
-/// The answer to a write.
-enum Written {
-    At(u64),
-    /// The key is at another revision by now.
-    Outrun,
+    leader: Mutex<Leader>,
+    /// How often the bucket was begun to be looked for anew,
+    looks: AtomicU64,
+    /// and which of these looks ended last, with what it found.
+    looked: tokio::sync::Mutex<Option<(u64, Found)>>,
 }
 
 impl NatsRegistry {
     pub(super) fn new(link: Arc<Link>, config: &NatsConfig) -> Self {
-        let mut context = async_nats::jetstream::new(link.client.clone());
-        context.set_timeout(STEP);
-        Self {
-            link,
-            context,
-            replicas: config.replicas,
-            marker_life: config.marker_life,
-            bucket: Mutex::new(None),
-        }
-    }
-
-    async fn bucket(&self) -> Result<Bucket, Error> {
-        if !self.link.is_up() {
-            return Err(self.link.away());
-        }
-        // A server may have come back without its store: each connection looks again.
-        let connection = self.link.connects();
-        let mut known = self.bucket.lock().await;
-        if let Some((_, bucket)) = known.as_ref().filter(|(at, _)| *at == connection) {
-            return Ok(bucket.clone());
-        }
-        let store = self.open().await?;
-        let created = store.stream.cached_info().created.unix_timestamp_nanos() / 1000;
-        let bucket = Bucket {
-            store,
-            generation: u64::try_from(created).unwrap_or_default(),
+        let bucket = kv::Config {
+            bucket: BUCKET.into(),
+            description: "Weft: which node and session owns a stream's name".into(),
+            history: 1,
+            num_replicas: config.replicas,
+            limit_markers: Some(config.marker_life),
+            ..kv::Config::default()
         };
-        *known = Some((connection, bucket.clone()));
-        Ok(bucket)
-    }
-
-    /// Finds the bucket or makes it; that several nodes do so at once is fine.
-    async fn open(&self) -> Result<Store, Error> {
-        if let Ok(store) = self.context.get_key_value(BUCKET).await {
-            return Ok(store);
-        }
-        let made = self
-            .context
-            .create_key_value(kv::Config {
-                bucket: BUCKET.into(),
-                description: "Weft: which node and session owns a stream's name".into(),
-                history: 1,
-                num_replicas: self.replicas,
-                limit_markers: Some(self.marker_life),
-                ..kv::Config::default()
-            })
-            .await;
-        match made {
-            Ok(store) => {
-                tracing::info!(bucket = BUCKET, replicas = self.replicas, "registry bucket made");
-                Ok(store)
-            }
-            // Another node made it first, perhaps with other settings: those count.
-            Err(error) => self.context.get_key_value(BUCKET).await.map_err(|_| {
-                Error::Away(format!(
-                    "the registry's bucket {BUCKET} can neither be found nor made: {error}"
-                ))
-            }),
+        Self {
+            bucket: Bucket::new(link, bucket),
+            marker_life: config.marker_life,
+            leader: Mutex::default(),
+            looks: AtomicU64::new(0),
+            looked: tokio::sync::Mutex::default(),
         }
     }
 
-    /// The bucket is not what it was.
-    async fn forget(&self) {
-        *self.bucket.lock().await = None;
+    /// The bucket as found on this connection. Where its generation matters it is looked for [anew](Self::anew).
+    async fn found(&self) -> Result<Found, Error> {
+        let found = self.bucket.find().await?;
+        self.leader()
+            .first(Instant::now(), found.store.stream.cached_info());
+        Ok(found)
     }
 
-    async fn written<E>(&self, result: Result<u64, E>) -> Result<Written, Error>
-    where
-        E: Into<kv::UpdateError>,
-    {
-        match result.map_err(Into::into) {
-            Ok(revision) => Ok(Written::At(revision)),
-            Err(e) if e.kind() == UpdateErrorKind::WrongLastRevision => Ok(Written::Outrun),
-            Err(e) => {
-                self.forget().await;
-                Err(Error::Away(format!("the registry did not take a write: {e}")))
-            }
+    /// The bucket as it is now: it may have been deleted and made anew since it was found. Many who call at once share one
+    /// look that begins after all of them called.
+    async fn anew(&self) -> Result<Found, Error> {
+        let begun_before = self.looks.load(Ordering::Acquire);
+        let mut looked = self.looked.lock().await;
+        if let Some((_, found)) = looked.as_ref().filter(|(look, _)| *look > begun_before) {
+            return Ok(found.clone());
         }
+        let look = self.looks.fetch_add(1, Ordering::AcqRel) + 1;
+        self.bucket.forget().await;
+        let found = self.found().await?;
+        *looked = Some((look, found.clone()));
+        Ok(found)
+    }
+
+    fn leader(&self) -> MutexGuard<'_, Leader> {
+        self.leader.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What stands at a key: its revision, and the record if it is one.
     async fn entry(
         &self,
-        bucket: &Bucket,
+        found: &Found,
         stream: &StreamName,
     ) -> Result<Option<(u64, Option<Registered>)>, Error> {
-        let entry = bucket.store.entry(stream.escaped()).await;
-        let entry = match entry {
-            Ok(entry) => entry,
-            Err(e) => {
-                self.forget().await;
-                return Err(Error::Away(format!("the registry did not answer: {e}")));
-            }
-        };
+        let entry = self.bucket.entry(found, &stream.escaped()).await?;
         Ok(entry.map(|entry| {
             let put = entry.operation == Operation::Put;
-            let record = put.then(|| self.registered(bucket, stream.clone(), entry.revision, &entry.value));
+            let record = put.then(|| self.registered(found, stream.clone(), entry.revision, &entry.value));
             (entry.revision, record.flatten())
         }))
     }
 
     fn registered(
         &self,
-        bucket: &Bucket,
+        found: &Found,
         stream: StreamName,
         revision: u64,
         value: &[u8],
     ) -> Option<Registered> {
         let epoch = Epoch {
-            generation: bucket.generation,
+            generation: found.generation,
             revision,
         };
         match StreamRecord::decode(value) {
@@ -165,10 +107,34 @@ impl NatsRegistry {
                 epoch,
             }),
             Err(error) => {
-                Counters::one(&self.link.counters.malformed);
+                Counters::one(&self.bucket.link.counters.malformed);
                 tracing::warn!(%stream, %epoch, %error, "a record of the registry cannot be read; taken as vacant");
                 None
             }
+        }
+    }
+
+    /// The epoch of a claim that was written. The bucket is looked at once more: a revision of another bucket than the one
+    /// known here would make an epoch below those given out already.
+    async fn written_at(
+        &self,
+        found: &Found,
+        revision: u64,
+        stream: &StreamName,
+        record: &StreamRecord,
+    ) -> Result<Epoch, ClaimError> {
+        let now = self.anew().await?;
+        if now.generation == found.generation {
+            return Ok(Epoch {
+                generation: now.generation,
+                revision,
+            });
+        }
+        tracing::warn!(bucket = BUCKET, "the registry's bucket was deleted and made anew");
+        match self.entry(&now, stream).await? {
+            Some((_, Some(held))) if held.record == *record => Ok(held.epoch),
+            Some((_, Some(held))) => Err(ClaimError::Held(Box::new(held))),
+            _ => Err(ClaimError::Changed),
         }
     }
 
@@ -178,35 +144,33 @@ impl NatsRegistry {
         record: StreamRecord,
         claim: Claim,
     ) -> Result<Epoch, ClaimError> {
-        let bucket = self.bucket().await?;
-        let epoch = |revision| Epoch {
-            generation: bucket.generation,
-            revision,
-        };
+        let mut found = self.found().await?;
+        if matches!(claim, Claim::Over(epoch) if epoch.generation != found.generation) {
+            found = self.anew().await?;
+        }
         let value = record.encode();
         let expected = match claim {
-            Claim::Vacant => 0,
-            Claim::Over(epoch) if epoch.generation == bucket.generation => epoch.revision,
-            // No revision of this bucket.
-            Claim::Over(_) => u64::MAX,
+            Claim::Vacant => Some(0),
+            // Of another generation: no revision of this bucket.
+            Claim::Over(epoch) => (epoch.generation == found.generation).then_some(epoch.revision),
         };
-        if expected != u64::MAX {
-            let result = bucket
-                .store
-                .update(stream.escaped(), value.clone(), expected)
-                .await;
-            if let Written::At(revision) = self.written(result).await? {
-                return Ok(epoch(revision));
+        if let Some(expected) = expected {
+            let update = found.store.update(stream.escaped(), value.clone(), expected);
+            if let Written::At(revision) = self.bucket.written(update.await).await? {
+                return self.written_at(&found, revision, &stream, &record).await;
             }
         }
-        match (self.entry(&bucket, &stream).await?, claim) {
-            (Some((_, Some(held))), _) if held.record == record => Ok(held.epoch),
+        match (self.entry(&found, &stream).await?, claim) {
+            (Some((_, Some(held))), _) if held.record == record => {
+                self.written_at(&found, held.epoch.revision, &stream, &record)
+                    .await
+            }
             (Some((_, Some(held))), _) => Err(ClaimError::Held(Box::new(held))),
             // The mark of a removed record, or something that is none.
             (Some((revision, None)), Claim::Vacant) => {
-                let result = bucket.store.update(stream.escaped(), value, revision).await;
-                match self.written(result).await? {
-                    Written::At(revision) => Ok(epoch(revision)),
+                let update = found.store.update(stream.escaped(), value, revision);
+                match self.bucket.written(update.await).await? {
+                    Written::At(revision) => self.written_at(&found, revision, &stream, &record).await,
                     Written::Outrun => Err(ClaimError::Changed),
                 }
             }
@@ -215,34 +179,44 @@ impl NatsRegistry {
     }
 
     async fn remove_now(&self, stream: StreamName, epoch: Epoch) -> Result<bool, Error> {
-        let bucket = self.bucket().await?;
-        if bucket.generation != epoch.generation {
+        let found = self.anew().await?;
+        if found.generation != epoch.generation {
             return Ok(false);
         }
-        let result = bucket
+        let result = found
             .store
             .purge_expect_revision_with_ttl(stream.escaped(), epoch.revision, self.marker_life)
             .await;
-        match self.written(result.map(|()| 0)).await? {
+        match self.bucket.written(result.map(|()| 0)).await? {
             Written::At(_) => Ok(true),
             Written::Outrun => Ok(false),
         }
     }
 
+    async fn steady_now(&self) -> Result<Duration, Error> {
+        let link = &self.bucket.link;
+        let up_since = link.up_since().ok_or_else(|| link.away())?;
+        let found = self.anew().await?;
+        let now = Instant::now();
+        let ruled = self.leader().note(now, found.store.stream.cached_info());
+        let ruled = ruled.ok_or_else(|| Error::Away("the registry's bucket has no leader".into()))?;
+        Ok(ruled.min(now - up_since))
+    }
+
     async fn list_now(&self) -> Result<Vec<Registered>, Error> {
-        let bucket = self.bucket().await?;
+        let found = self.found().await?;
         let away =
             |e: &dyn std::fmt::Display| Error::Away(format!("the registry did not list its names: {e}"));
-        let consumer = bucket.store.stream.create_consumer(push::OrderedConfig {
-            deliver_subject: self.link.client.new_inbox(),
-            filter_subject: format!("{}>", bucket.store.prefix),
+        let consumer = found.store.stream.create_consumer(push::OrderedConfig {
+            deliver_subject: self.bucket.link.client.new_inbox(),
+            filter_subject: format!("{}>", found.store.prefix),
             deliver_policy: DeliverPolicy::LastPerSubject,
             ..push::OrderedConfig::default()
         });
         let consumer = match consumer.await {
             Ok(consumer) => consumer,
             Err(e) => {
-                self.forget().await;
+                self.bucket.forget().await;
                 return Err(away(&e));
             }
         };
@@ -260,9 +234,9 @@ impl NatsRegistry {
             if is_mark(&message) {
                 continue;
             }
-            let key = message.subject.strip_prefix(bucket.store.prefix.as_str());
+            let key = message.subject.strip_prefix(found.store.prefix.as_str());
             if let Some(stream) = key.and_then(StreamName::from_escaped) {
-                names.extend(self.registered(&bucket, stream, info.stream_sequence, &message.payload));
+                names.extend(self.registered(&found, stream, info.stream_sequence, &message.payload));
             }
         }
         names.sort_unstable_by(|a, b| a.stream.cmp(&b.stream));
@@ -279,14 +253,6 @@ fn is_mark(message: &async_nats::Message) -> bool {
         .is_some_and(|headers| marks.iter().any(|mark| headers.get(*mark).is_some()))
 }
 
-/// Bounds a call.
-async fn within<T, E: From<Error>>(call: impl Future<Output = Result<T, E>>) -> Result<T, E> {
-    match timeout(WHOLE, call).await {
-        Ok(result) => result,
-        Err(_) => Err(Error::Away("the registry did not answer within 2 s".into()).into()),
-    }
-}
-
 impl Registry for NatsRegistry {
     fn claim(
         &self,
@@ -299,8 +265,8 @@ impl Registry for NatsRegistry {
 
     fn lookup(&self, stream: StreamName) -> BoxFuture<'_, Result<Option<Registered>, Error>> {
         let lookup = async move {
-            let bucket = self.bucket().await?;
-            Ok(self.entry(&bucket, &stream).await?.and_then(|(_, record)| record))
+            let found = self.found().await?;
+            Ok(self.entry(&found, &stream).await?.and_then(|(_, record)| record))
         };
         within(lookup).boxed()
     }
@@ -311,5 +277,9 @@ impl Registry for NatsRegistry {
 
     fn list(&self) -> BoxFuture<'_, Result<Vec<Registered>, Error>> {
         within(self.list_now()).boxed()
+    }
+
+    fn steady(&self) -> BoxFuture<'_, Result<Duration, Error>> {
+        within(self.steady_now()).boxed()
     }
 }

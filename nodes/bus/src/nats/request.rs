@@ -1,5 +1,5 @@
 //! Asks the owners of streams over NATS: one inbox per question, several answers, and the server's word that nobody is
-//! there. Units of the past are asked for in `past`; what an answer means is the asker's business.
+//! there. Units of the past are asked for in `past`, nodes in `nodes`; what an answer means is the asker's business.
 
 use super::link::{Link, message};
 use crate::{Counters, RequestError};
@@ -15,6 +15,10 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// How long after the first answer another owner is listened for: two own a name only while one of them falls.
 const SECOND_OWNER: Duration = Duration::from_millis(50);
 
+pub(super) fn subject(stream: StreamName, verb: StreamVerb) -> String {
+    Subject::Stream(stream, verb).to_string()
+}
+
 /// A question on its way, and its inbox.
 pub(super) struct Question<'a> {
     link: &'a Link,
@@ -22,18 +26,12 @@ pub(super) struct Question<'a> {
 }
 
 impl<'a> Question<'a> {
-    pub(super) async fn ask(
-        link: &'a Link,
-        stream: StreamName,
-        verb: StreamVerb,
-        payload: Bytes,
-    ) -> Result<Self, RequestError> {
+    pub(super) async fn ask(link: &'a Link, subject: String, payload: Bytes) -> Result<Self, RequestError> {
         if !link.is_up() {
             return Err(link.away().into());
         }
         let inbox = link.client.new_inbox();
         let answers = link.subscribe(inbox.clone()).await?;
-        let subject = Subject::Stream(stream, verb).to_string();
         link.send(message(subject, Some(inbox), payload)).await?;
         Ok(Self { link, answers })
     }
@@ -60,13 +58,13 @@ pub(super) async fn keyframe(
     stream: StreamName,
     request: KeyframeRequest,
 ) -> Result<(), RequestError> {
-    let mut question = Question::ask(link, stream, StreamVerb::Keyframe, request.encode()).await?;
+    let mut question = Question::ask(link, subject(stream, StreamVerb::Keyframe), request.encode()).await?;
     question.next_answer(PATIENCE).await.map(drop)
 }
 
 /// Asks each owner to end.
 pub(super) async fn kick(link: &Link, stream: StreamName, kick: Kick) -> Result<(), RequestError> {
-    let mut question = Question::ask(link, stream, StreamVerb::Kick, kick.encode()).await?;
+    let mut question = Question::ask(link, subject(stream, StreamVerb::Kick), kick.encode()).await?;
     question.next_answer(PATIENCE).await.map(drop)
 }
 
@@ -76,7 +74,7 @@ pub(super) async fn owner(
     stream: StreamName,
     request: OwnerRequest,
 ) -> Result<OwnerInfo, RequestError> {
-    let mut question = Question::ask(link, stream, StreamVerb::Owner, request.encode()).await?;
+    let mut question = Question::ask(link, subject(stream, StreamVerb::Owner), request.encode()).await?;
     let mut best: Option<OwnerInfo> = None;
     let first = question.next_answer(PATIENCE).await?;
     let mut read = |answer: &NatsMessage| match OwnerInfo::decode(&answer.payload) {

@@ -89,11 +89,15 @@ impl Fixture {
         })
     }
 
-    /// The reader's end with faults.
+    /// The reader's end with faults; its registry behind the same switch.
     pub(crate) fn faulty(self, faults: Faults) -> Self {
+        let faulty = Faulty::wrap(self.reader.clone(), faults);
+        let [first, second] = self.registries;
         Self {
-            reader: Faulty::wrap(self.reader.clone(), faults),
-            ..self
+            publisher: self.publisher,
+            registries: [first, faulty.registry(second)],
+            reader: faulty,
+            server: self.server,
         }
     }
 }

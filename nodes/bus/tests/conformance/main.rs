@@ -6,6 +6,7 @@ mod delivery;
 mod fixture;
 mod interest;
 mod leases;
+mod nodes;
 mod questions;
 mod registry;
 mod source;
@@ -44,6 +45,20 @@ macro_rules! bus_cases {
     };
 }
 
+/// Every case about questions between nodes and words to publishers: none of them is lost by the dice.
+macro_rules! node_cases {
+    ($fixture:expr) => {
+        on! { $fixture;
+            nodes: a_question_reaches_the_node_and_only_it, that_there_is_no_such_node_is_known_at_once,
+                a_service_that_hangs_costs_the_askers_patience_and_holds_up_no_other_question,
+                a_service_that_panics_answers_the_next_question,
+                of_seventy_questions_at_once_six_are_left_and_counted, offers_of_100_kib_pass_both_ways,
+                a_word_reaches_who_listens_to_that_publisher_in_order,
+                words_that_nobody_takes_are_dropped_from_the_newest, telling_nobody_is_no_error;
+        }
+    };
+}
+
 macro_rules! registry_cases {
     ($fixture:expr) => {
         on! { $fixture;
@@ -51,7 +66,7 @@ macro_rules! registry_cases {
                 a_claim_over_what_is_gone_says_that_it_changed, only_the_record_of_that_epoch_is_removed,
                 epochs_rise_across_removal_and_new_claims, of_many_claims_at_once_one_wins,
                 a_claim_repeated_with_the_same_record_is_the_same_claim,
-                the_list_has_every_name_in_order_and_no_removed_one;
+                the_list_has_every_name_in_order_and_no_removed_one, a_table_left_alone_grows_steady;
         }
     };
 }
@@ -92,12 +107,14 @@ fn loss(seed: u64) -> Faults {
 mod memory {
     use super::Fixture;
     bus_cases!(Fixture::memory().await);
+    node_cases!(Fixture::memory().await);
     registry_cases!(Fixture::memory().await);
 }
 
 mod nats {
     use super::Fixture;
     bus_cases!(Fixture::nats().await);
+    node_cases!(Fixture::nats().await);
     registry_cases!(Fixture::nats().await);
 }
 
@@ -128,11 +145,14 @@ mod nats_of_1_mb {
 mod memory_late {
     use super::Fixture;
     bus_cases!(Fixture::memory().await.late().await);
+    node_cases!(Fixture::memory().await.late().await);
+    registry_cases!(Fixture::memory().await.late().await);
 }
 
 mod nats_late {
     use super::Fixture;
     bus_cases!(Fixture::nats().await.late().await);
+    node_cases!(Fixture::nats().await.late().await);
 }
 
 mod memory_lossy {

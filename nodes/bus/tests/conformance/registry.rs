@@ -4,6 +4,7 @@
 use crate::fixture::Fixture;
 use crate::source::name;
 use std::collections::BTreeSet;
+use std::time::Duration;
 use weft_bus::{Claim, ClaimError, Registered};
 use weft_wire::{Epoch, Incarnation, NodeName, SessionId, StreamRecord};
 
@@ -139,4 +140,15 @@ pub(crate) async fn the_list_has_every_name_in_order_and_no_removed_one(on: Fixt
         40,
         "a mark at the very end ends the list too"
     );
+}
+
+pub(crate) async fn a_table_left_alone_grows_steady(on: Fixture) {
+    for registry in &on.registries {
+        let first = registry.steady().await.unwrap();
+        let waited = Duration::from_millis(200);
+        tokio::time::sleep(waited).await;
+        let second = registry.steady().await.unwrap();
+        assert!(second >= first + waited, "{second:?} after {first:?}");
+        assert!(second < Duration::from_secs(20), "{second:?}");
+    }
 }
