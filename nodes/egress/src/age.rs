@@ -11,8 +11,10 @@ const STALE: i64 = 500_000;
 const BUCKET: i64 = 10_000_000;
 const BUCKETS: usize = 6;
 /// When nothing but stale units came for so long, the way itself has become longer. A flood after a standstill is read in
-/// far less.
+/// far less,
 const NEW_WAY: Duration = Duration::from_secs(3);
+/// and two that have so much time between them are not of one run.
+const ONE_RUN: Duration = Duration::from_secs(1);
 
 /// Judges the age of one session's units.
 #[derive(Debug)]
@@ -20,7 +22,12 @@ pub(crate) struct Age {
     start: Instant,
     /// (number of the bucket, smallest difference in it), in µs.
     buckets: [Option<(i64, i64)>; BUCKETS],
-    stale_since: Option<Instant>,
+    /// The last arrival, and how long nothing came in all, in µs: the measure does not age while nothing is measured, or a
+    /// flood after a minute of standstill would be its own measure.
+    last: i64,
+    idle: i64,
+    /// The first and the last of a run of stale units.
+    stale: Option<(Instant, Instant)>,
 }
 
 impl Age {
@@ -28,51 +35,54 @@ impl Age {
         Self {
             start: now,
             buckets: [None; BUCKETS],
-            stale_since: None,
+            last: 0,
+            idle: 0,
+            stale: None,
         }
     }
 
-    /// Takes note of a sending whose arrival may have been delayed by more than the way: it only makes the base smaller.
-    pub(crate) fn base(&mut self, arrival: Instant, sent: SentTime) {
-        let (slot, took) = self.measure(arrival, sent);
+    /// True when the unit that arrived now was held up on its way.
+    pub(crate) fn is_stale(&mut self, arrival: Instant, sent: SentTime) -> bool {
+        if self.note(arrival, sent) <= STALE {
+            self.stale = None;
+            return false;
+        }
+        let (since, _) = self
+            .stale
+            .filter(|(_, last)| arrival.duration_since(*last) < ONE_RUN)
+            .unwrap_or((arrival, arrival));
+        self.stale = Some((since, arrival));
+        if arrival.duration_since(since) < NEW_WAY {
+            return true;
+        }
+        *self = Self::new(self.start);
+        self.note(arrival, sent);
+        false
+    }
+
+    /// True when what arrived now was held up on its way; nothing is judged by it but itself.
+    pub(crate) fn is_late(&mut self, arrival: Instant, sent: SentTime) -> bool {
+        self.note(arrival, sent) > STALE
+    }
+
+    /// Takes note of one arrival; says by how much it is later than the quickest, in µs.
+    fn note(&mut self, arrival: Instant, sent: SentTime) -> i64 {
+        let arrival = i64::try_from(arrival.duration_since(self.start).as_micros()).unwrap_or(i64::MAX);
+        let took = arrival.saturating_sub(i64::try_from(sent.0).unwrap_or(i64::MAX));
+        let silent = arrival - self.last;
+        self.last = arrival;
+        if silent > BUCKET {
+            self.idle += silent;
+        }
+        let slot = (arrival - self.idle) / BUCKET;
         let bucket = &mut self.buckets[usize::try_from(slot).unwrap_or(0) % BUCKETS];
         *bucket = match *bucket {
             Some((s, least)) if s == slot => Some((slot, least.min(took))),
             _ => Some((slot, took)),
         };
-    }
-
-    /// True when the unit that arrived now was held up on its way.
-    pub(crate) fn is_stale(&mut self, arrival: Instant, sent: SentTime) -> bool {
-        self.base(arrival, sent);
-        let (slot, took) = self.measure(arrival, sent);
         let oldest = slot - BUCKETS as i64;
-        let least = self
-            .buckets
-            .iter()
-            .flatten()
-            .filter(|(s, _)| *s > oldest)
-            .map(|(_, least)| *least)
-            .min()
-            .unwrap_or(took);
-        if took - least <= STALE {
-            self.stale_since = None;
-            return false;
-        }
-        let since = *self.stale_since.get_or_insert(arrival);
-        if arrival.duration_since(since) < NEW_WAY {
-            return true;
-        }
-        *self = Self::new(self.start);
-        self.base(arrival, sent);
-        false
-    }
-
-    /// (bucket, arrival − sent in µs; only differences of it mean anything).
-    fn measure(&self, arrival: Instant, sent: SentTime) -> (i64, i64) {
-        let arrival = i64::try_from(arrival.duration_since(self.start).as_micros()).unwrap_or(i64::MAX);
-        let took = arrival.saturating_sub(i64::try_from(sent.0).unwrap_or(i64::MAX));
-        (arrival / BUCKET, took)
+        let fresh = self.buckets.iter().flatten().filter(|(s, _)| *s > oldest);
+        took.saturating_sub(fresh.map(|(_, least)| *least).min().unwrap_or(took))
     }
 }
 
@@ -120,6 +130,33 @@ mod tests {
         // Clocks that drift apart by 5 ms a second for ten minutes: three seconds in all, never stale.
         for s in 0..600 {
             assert!(!age.is_stale(at(t, s * 1005), sent(s * 1000)), "{s}");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_flood_after_minutes_of_standstill_is_as_stale_as_one_after_seconds() {
+        for minutes in [1, 2, 10] {
+            let t = Instant::now();
+            let mut age = Age::new(t);
+            for i in 0..100 {
+                assert!(!age.is_stale(at(t, i * 100), sent(i * 100)));
+            }
+            let thawed = 10_000 + minutes * 60_000;
+            for i in 100..200 {
+                assert!(age.is_stale(at(t, thawed), sent(i * 100)), "{minutes} {i}");
+            }
+            assert!(!age.is_stale(at(t, thawed + 10), sent(thawed + 5)));
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stale_unit_before_a_standstill_makes_no_new_way_of_the_flood_after_it() {
+        let t = Instant::now();
+        let mut age = Age::new(t);
+        assert!(!age.is_stale(at(t, 0), sent(0)));
+        assert!(age.is_stale(at(t, 1_000), sent(100)));
+        for i in 0..50 {
+            assert!(age.is_stale(at(t, 7_000), sent(1_000 + i * 100)), "{i}");
         }
     }
 }

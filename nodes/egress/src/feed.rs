@@ -2,7 +2,7 @@
 //! Order itself, and what is missing in it, was settled before.
 
 use crate::counters::add;
-use crate::repair::Out;
+use crate::question::Out;
 use crate::task::Hub;
 use crate::tracks::TrackOut;
 use std::sync::Arc;

@@ -19,6 +19,7 @@ mod join;
 mod life;
 mod opening;
 mod placement;
+mod question;
 mod reader;
 mod repair;
 mod report;

@@ -63,6 +63,8 @@ impl Life {
     /// This node itself did not run for so long: no silence of the publisher's.
     pub(crate) fn stood_still(&mut self, pause: Duration) {
         self.media += pause;
+        self.gone = self.gone.map(|at| at + pause);
+        self.ended = self.ended.map(|(at, reason)| (at + pause, reason));
     }
 
     /// The owner answered.
@@ -142,6 +144,20 @@ mod tests {
         assert_eq!(life.state(t + s(30)), HubState::Ended(CloseReason::StreamEnded));
         life.media(t + s(29));
         assert_eq!(life.state(t + s(30)), HubState::Live);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn time_in_which_the_node_stood_still_counts_against_nobody() {
+        let (mut life, t) = life();
+        life.goodbye(t, CloseReason::PeerLeft);
+        life.stood_still(s(6));
+        assert_eq!(life.state(t + s(8)), HubState::Leaving);
+        assert_eq!(life.state(t + s(9)), HubState::Ended(CloseReason::StreamEnded));
+        let (mut life, t) = self::life();
+        life.nobody(t + s(1));
+        life.stood_still(s(40));
+        assert_eq!(life.state(t + s(69)), HubState::Held);
+        assert_eq!(life.state(t + s(70)), HubState::Ended(CloseReason::StreamEnded));
     }
 
     #[tokio::test(start_paused = true)]

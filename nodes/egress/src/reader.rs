@@ -117,11 +117,7 @@ impl Queue {
             Flow::AwaitingKey | Flow::Playing => {}
         }
         state.push(now, Arc::clone(block), kind);
-        // overflow: the reader skips to a later key unit; what is older is dropped and counted.
-        if state.is_late(now) {
-            add(&self.counters.reader_skips, 1);
-            self.drop_units(state.skip(now));
-        }
+        self.skip_if_late(&mut state, now);
         drop(state);
         self.ready.notify_one();
     }
@@ -175,6 +171,14 @@ impl Queue {
         (state.blocks, state.bytes)
     }
 
+    /// overflow: the reader skips to a later key unit; what is older is dropped and counted.
+    fn skip_if_late(&self, state: &mut State, now: Instant) {
+        if state.is_late(now) {
+            add(&self.counters.reader_skips, 1);
+            self.drop_units(state.skip(now));
+        }
+    }
+
     fn drop_units(&self, count: usize) {
         let count = count as u64;
         self.dropped.fetch_add(count, Relaxed);
@@ -183,6 +187,10 @@ impl Queue {
 
     fn take(&self) -> Option<ReaderEvent> {
         let mut state = self.lock();
+        // A node that stood still finds here what was new when it stopped.
+        if state.flow == Flow::Playing {
+            self.skip_if_late(&mut state, Instant::now());
+        }
         match (state.pop(), state.flow) {
             (None, Flow::Closed(reason)) => Some(ReaderEvent::Closed(reason)),
             (event, _) => event,
@@ -272,7 +280,9 @@ impl State {
         }
         if self.is_late(now) {
             // Even the newest group of pictures is too much.
-            self.clear();
+            self.events.retain(|q| matches!(q.event, ReaderEvent::Report(..)));
+            self.blocks = 0;
+            self.bytes = 0;
             self.flow = Flow::AwaitingKey;
         }
         before - self.blocks

@@ -183,6 +183,25 @@ async fn a_report_in_front_does_not_hide_how_late_the_pictures_behind_it_are() {
     video(&q, 1, true, 10);
     tokio::time::advance(MAX_LAG + Duration::from_millis(1)).await;
     video(&q, 2, false, 10);
+    // The report stays: it is what the next picture's time is read by.
+    assert_eq!(taken(&q), [u32::MAX]);
+    assert_eq!(dropped(&q), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_waited_while_the_node_stood_still_is_not_taken_after_it() {
+    let q = queue(&[]);
+    video(&q, 1, true, 10);
+    video(&q, 2, false, 10);
+    tokio::time::advance(Duration::from_secs(6)).await;
     assert_eq!(taken(&q), [0; 0]);
     assert_eq!(dropped(&q), 2);
+    video(&q, 3, false, 10);
+    video(&q, 4, true, 10);
+    assert_eq!(taken(&q), [4]);
+    // What was queued when the stream ended is taken however late.
+    video(&q, 5, false, 10);
+    assert!(q.close(CloseReason::StreamEnded));
+    tokio::time::advance(Duration::from_secs(6)).await;
+    assert_eq!(taken(&q), [5]);
 }

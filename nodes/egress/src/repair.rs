@@ -5,15 +5,18 @@ use crate::age::Age;
 use crate::allowance::Allowance;
 use crate::counters::{Counters, add};
 use crate::held::Held;
+use crate::question::{Ask, Out, Owner};
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use weft_bus::{RequestError, UnitsAnswer};
-use weft_wire::{AccessUnit, Epoch, SessionId, TrackInfo, UnitSeq, UnitsEnd, UnitsFrom, UnitsRequest};
+use weft_wire::{AccessUnit, Epoch, SessionId, TrackInfo, UnitSeq, UnitsEnd};
 
-/// The longest stretch that is brought back unit by unit, and the longest that later units wait for it.
+/// The longest stretch that is brought back unit by unit. Nothing that is older comes out, other than at a beginning.
 const RANGE: Duration = Duration::from_secs(1);
+/// The longest that units wait for what is missing before them: what comes out late is still not older than [`RANGE`].
+const PATIENCE: Duration = Duration::from_millis(800);
 /// So few missing units are asked for however long ago they were sent: a stream of one picture per second has gaps, too.
 const FEW: u64 = 8;
 /// A silence this long may hide a lost tail, or the end of the owner.
@@ -23,54 +26,6 @@ const LONGEST_SILENCE: Duration = Duration::from_secs(2);
 const ANSWER_WAIT: Duration = Duration::from_millis(500);
 /// Pause after a question that failed.
 const RETRY: Duration = Duration::from_millis(250);
-
-/// A question for the owner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Ask {
-    /// The newest group of pictures of whoever owns the stream.
-    Newest,
-    /// This session's units from here to there, or to the newest.
-    Range(SessionId, UnitSeq, Option<UnitSeq>),
-}
-
-impl Ask {
-    pub(crate) fn request(self) -> UnitsRequest {
-        match self {
-            Self::Newest => UnitsRequest {
-                from: UnitsFrom::NewestGop,
-                until: None,
-                session: None,
-            },
-            Self::Range(session, from, until) => UnitsRequest {
-                from: UnitsFrom::Seq(from),
-                until,
-                session: Some(session),
-            },
-        }
-    }
-}
-
-/// What comes out, in order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Out {
-    /// Another session's units follow; its tracks where they are known.
-    Session(Option<Vec<TrackInfo>>),
-    /// The next unit.
-    Unit(AccessUnit),
-    /// So many units are missing here for good.
-    Lost(u64),
-}
-
-/// What an answer says of the owner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Owner {
-    /// It answered.
-    Here,
-    /// Nobody answers for the stream.
-    Gone,
-    /// Nothing: the bus or the owner did not answer in time.
-    Unknown,
-}
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Phase {
@@ -243,9 +198,9 @@ impl Repair {
     /// When [`Self::poll`] has something to do next.
     pub(crate) fn deadline(&self) -> Instant {
         let limit = match self.phase {
-            Phase::Hole { since } => Some(since + RANGE),
+            Phase::Hole { since } => Some(since + PATIENCE),
             Phase::Joining { since, .. } if self.held.first_key().is_some() => Some(since + ANSWER_WAIT),
-            Phase::Joining { since, .. } if !self.held.is_empty() => Some(since + RANGE),
+            Phase::Joining { since, .. } if !self.held.is_empty() => Some(since + PATIENCE),
             Phase::Joining { .. } | Phase::Flowing => None,
         };
         let due = self.asking.is_none().then(|| self.due());
@@ -271,9 +226,9 @@ impl Repair {
 
     fn expire(&mut self, now: Instant) {
         match self.phase {
-            Phase::Hole { since } if now >= since + RANGE => self.give_up(now),
+            Phase::Hole { since } if now >= since + PATIENCE => self.give_up(now),
             Phase::Joining { since, .. } if now >= since + ANSWER_WAIT => {
-                let patience_over = now >= since + RANGE;
+                let patience_over = now >= since + PATIENCE;
                 let first = self.held.first().filter(|_| patience_over).map(|(seq, _)| seq);
                 if let Some(start) = self.held.first_key().or(first) {
                     self.begin(now, start.max(self.start_floor()), None);
@@ -295,6 +250,20 @@ impl Repair {
                 resync: true,
             };
         }
+    }
+
+    /// This node itself did not run for a second or longer, and questions under way were dropped: what waits here is old, and
+    /// so may be what waits on its way here.
+    pub(crate) fn stood_still(&mut self, now: Instant) {
+        self.asking = None;
+        self.not_before = now;
+        self.allowance = Allowance::new(now);
+        self.held.clear();
+        self.phase = Phase::Joining {
+            since: now,
+            // A session that has not begun yet has nothing to go on from.
+            resync: !self.announce,
+        };
     }
 
     /// A question ended.
@@ -338,11 +307,11 @@ impl Repair {
         if stranger {
             self.change_session(now, end.session);
         }
-        self.age.base(now, end.sent);
+        let late = self.age.is_late(now, end.sent);
         let units = answer.batches.into_iter().filter(|b| b.session == end.session);
         let units: Vec<AccessUnit> = units.flat_map(|b| b.units).collect();
         match (ask, self.phase) {
-            (Ask::Newest, Phase::Joining { resync, .. }) => self.joined(now, resync, units, &end),
+            (Ask::Newest, Phase::Joining { resync, .. }) => self.joined(now, resync, late, units, &end),
             // Another session answered: now its newest group of pictures is asked for.
             (Ask::Range(..), _) if stranger => {}
             (Ask::Range(_, _, until), _) => self.filled(now, until, units, &end),
@@ -351,8 +320,8 @@ impl Repair {
     }
 
     /// The answer that says where to begin, or to go on after a hole that was too long.
-    fn joined(&mut self, now: Instant, resync: bool, units: Vec<AccessUnit>, end: &UnitsEnd) {
-        let recent = Duration::from_millis(end.key_age_ms.into()) <= RANGE;
+    fn joined(&mut self, now: Instant, resync: bool, late: bool, units: Vec<AccessUnit>, end: &UnitsEnd) {
+        let recent = !late && Duration::from_millis(end.key_age_ms.into()) <= RANGE;
         let first = units.first().map(|u| u.seq);
         let start = match first {
             Some(first) if !resync => first,
@@ -406,10 +375,22 @@ impl Repair {
             self.not_before = now;
             return;
         }
+        // A stream of a picture per second is asked for its last one later than one of thirty.
+        let oldest = RANGE.max(self.spacing * 3);
+        let old = |unit: &AccessUnit| Duration::from_micros(end.sent.0.saturating_sub(unit.sent.0)) > oldest;
+        let (old, units): (Vec<_>, Vec<_>) = units
+            .into_iter()
+            .filter(|unit| unit.seq >= self.next)
+            .partition(old);
+        add(&self.counters.stale, old.len() as u64);
         for unit in units {
-            if unit.seq >= self.next && self.held.insert(unit, now) {
+            if self.held.insert(unit, now) {
                 add(&self.counters.repaired, 1);
             }
+        }
+        if let Some(last) = old.last() {
+            self.held.drop_before(last.seq.next());
+            self.skip_to(now, last.seq.next());
         }
         self.drain(now);
         let Some(until) = until else {

@@ -7,8 +7,9 @@ use crate::gop::GopCache;
 use crate::hub::{Command, Ends, Opening, Shared, TRY_AGAIN};
 use crate::join::Waiting;
 use crate::life::{HubState, Life};
+use crate::question::{Ask, Owner};
 use crate::reader::Queue;
-use crate::repair::{Ask, Owner, Repair};
+use crate::repair::Repair;
 use crate::timeline::Timeline;
 use crate::tracks::TrackOut;
 use crate::wishes::Wishes;
@@ -36,6 +37,8 @@ const DELIVERIES_AT_ONCE: usize = 64;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// and being this late counts as that.
 const STOOD_STILL: Duration = Duration::from_millis(250);
+/// After so much of it, what it waited for is asked for anew: the answers may be as old as the pause.
+const STOOD_STILL_LONG: Duration = Duration::from_millis(750);
 
 /// One stream inside this egress.
 pub(crate) struct Hub {
@@ -70,6 +73,16 @@ pub(crate) struct Hub {
 enum Answer {
     Units(Ask, Result<UnitsAnswer, RequestError>),
     Keyframe(Result<(), RequestError>),
+}
+
+/// What the task was woken by.
+enum Wake {
+    Command(Option<Command>),
+    Nudge,
+    Answer(Answer),
+    Bus,
+    Delivery(Option<Delivery>),
+    Deadline,
 }
 
 enum Exit {
@@ -140,34 +153,52 @@ impl Hub {
             }
             let deadline = self.deadline().clamp(now, now + LOOK_EVERY);
             // In order of rarity: what is rare never waits behind the flow of units.
-            tokio::select! {
+            let wake = tokio::select! {
                 biased;
-                command = self.commands.recv() => match command {
-                    Some(Command::Join(spec, reply)) => self.join(Instant::now(), spec, reply),
-                    Some(Command::Close(reason)) => return Exit::Ended(reason),
-                    // The egress holds a sender for as long as the hub is in its map.
-                    None => return Exit::Ended(CloseReason::Internal),
-                },
-                () = shared.nudge.notified() => self.sweep(),
-                Some(answer) = self.questions.next() => self.answered(answer),
-                Ok(()) = state.changed() => {
+                command = self.commands.recv() => Wake::Command(command),
+                () = shared.nudge.notified() => Wake::Nudge,
+                Some(answer) = self.questions.next() => Wake::Answer(answer),
+                Ok(()) = state.changed() => Wake::Bus,
+                delivery = subscription.recv() => Wake::Delivery(delivery),
+                () = sleep_until(deadline) => Wake::Deadline,
+            };
+            // Before anything is made of it.
+            self.late_by(Instant::now().duration_since(deadline));
+            match wake {
+                Wake::Command(Some(Command::Join(spec, reply))) => self.join(Instant::now(), spec, reply),
+                Wake::Command(Some(Command::Close(reason))) => return Exit::Ended(reason),
+                // The egress holds a sender for as long as the hub is in its map.
+                Wake::Command(None) | Wake::Delivery(None) => return Exit::Ended(CloseReason::Internal),
+                Wake::Nudge => self.sweep(),
+                Wake::Answer(answer) => self.answered(answer),
+                Wake::Bus => {
                     let now = *state.borrow_and_update();
                     self.bus_changed(now);
                 }
-                delivery = subscription.recv() => {
-                    let Some(delivery) = delivery else { return Exit::Ended(CloseReason::Internal) };
+                Wake::Delivery(Some(delivery)) => {
                     self.deliver(delivery);
                     for _ in 1..DELIVERIES_AT_ONCE {
-                        let Some(delivery) = subscription.try_recv() else { break };
+                        let Some(delivery) = subscription.try_recv() else {
+                            break;
+                        };
                         self.deliver(delivery);
                     }
                 }
-                () = sleep_until(deadline) => {}
+                Wake::Deadline => {}
             }
-            let late = Instant::now().duration_since(deadline);
-            if late >= STOOD_STILL {
-                self.life.stood_still(late);
-            }
+        }
+    }
+
+    /// The hub was woken so much later than it wanted to be.
+    fn late_by(&mut self, late: Duration) {
+        if late < STOOD_STILL {
+            return;
+        }
+        self.life.stood_still(late);
+        if late >= STOOD_STILL_LONG {
+            debug!(stream = %self.shared.stream, ?late, "this node stood still");
+            self.questions.clear();
+            self.repair.stood_still(Instant::now());
         }
     }
 

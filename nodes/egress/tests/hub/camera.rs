@@ -36,6 +36,8 @@ pub(crate) struct Setup {
     pub(crate) size: usize,
     /// The capture clock's error in µs.
     pub(crate) clock_error: i64,
+    /// SPS and PPS, in the description and before each key unit.
+    pub(crate) sets: [&'static [u8]; 2],
 }
 
 impl Default for Setup {
@@ -51,6 +53,7 @@ impl Default for Setup {
             cache: 2000,
             size: 200,
             clock_error: 0,
+            sets: [SPS, PPS],
         }
     }
 }
@@ -77,6 +80,11 @@ struct Inner {
     key_at: Option<Instant>,
     key_wanted: bool,
     silent: bool,
+    /// Made and not passed on: the owner's node stands still.
+    held: Option<Vec<(MediaClass, AccessUnit)>>,
+    released: bool,
+    /// When each picture was made.
+    made: Vec<Instant>,
     ending: Option<CloseReason>,
     wishes: Vec<KeyframeRequest>,
     questions: Vec<UnitsRequest>,
@@ -103,7 +111,8 @@ impl Camera {
             for step in 0_u64.. {
                 clock.tick().await;
                 let ending = owner.lock().ending;
-                for (class, unit) in owner.step(step) {
+                let made = owner.step(step);
+                for (class, unit) in owner.passed_on(made) {
                     let batch = UnitBatch {
                         session: owner.session(),
                         epoch: owner.epoch(),
@@ -145,6 +154,22 @@ impl Camera {
     /// Stays there, but sends nothing.
     pub(crate) fn silence(&self, silent: bool) {
         self.shared.lock().silent = silent;
+    }
+
+    /// Makes units, but passes none on; those made meanwhile go out all at once when it ends.
+    pub(crate) fn hold(&self, hold: bool) {
+        let mut inner = self.shared.lock();
+        if hold {
+            inner.held.get_or_insert_default();
+        } else {
+            // With the next step.
+            inner.released = true;
+        }
+    }
+
+    /// When this picture was made.
+    pub(crate) fn made(&self, number: u32) -> Instant {
+        self.shared.lock().made[number as usize]
     }
 
     /// Number of the next picture.
@@ -199,7 +224,8 @@ impl Shared {
                 inner.key_at = Some(Instant::now());
             }
             inner.since_key += 1;
-            let data = picture(key, inner.pictures, self.setup.size);
+            let data = picture(key, inner.pictures, &self.setup);
+            inner.made.push(Instant::now());
             inner.pictures += 1;
             let class = if key { MediaClass::Key } else { MediaClass::Delta };
             made.push((class, self.unit(&mut inner, VIDEO, step * 1800, data, key)));
@@ -212,6 +238,19 @@ impl Shared {
             ));
         }
         made
+    }
+
+    fn passed_on(&self, made: Vec<(MediaClass, AccessUnit)>) -> Vec<(MediaClass, AccessUnit)> {
+        let mut inner = self.lock();
+        let released = std::mem::take(&mut inner.released);
+        match &mut inner.held {
+            None => made,
+            Some(held) => {
+                held.extend(made);
+                let all = if released { inner.held.take() } else { None };
+                all.unwrap_or_default()
+            }
+        }
     }
 
     fn unit(&self, inner: &mut Inner, track: TrackId, ticks: u64, data: Vec<u8>, key: bool) -> AccessUnit {
@@ -249,7 +288,7 @@ impl Shared {
                 _ => ClockRate::VIDEO,
             },
             channels: 0,
-            parameter_sets: vec![SPS.into(), PPS.into()],
+            parameter_sets: self.setup.sets.iter().map(|set| (*set).into()).collect(),
             width: 640,
             height: 480,
         };
@@ -279,11 +318,12 @@ fn epoch_micros() -> i64 {
     START.with(|start| start.get_or_init(Instant::now).elapsed().as_micros() as i64)
 }
 
-fn picture(key: bool, number: u64, size: usize) -> Vec<u8> {
+fn picture(key: bool, number: u64, setup: &Setup) -> Vec<u8> {
     let header = if key { 0x65 } else { 0x41 };
     let mut slice = [&[header, 0x80][..], MARK, &(number as u32).to_be_bytes()].concat();
-    slice.resize(size.max(slice.len()), 0x55);
-    let nals: Vec<&[u8]> = if key { vec![SPS, PPS, &slice] } else { vec![&slice] };
+    slice.resize(setup.size.max(slice.len()), 0x55);
+    let [sps, pps] = setup.sets;
+    let nals: Vec<&[u8]> = if key { vec![sps, pps, &slice] } else { vec![&slice] };
     nals.iter()
         .flat_map(|nal| [&(nal.len() as u32).to_be_bytes()[..], nal].concat())
         .collect()

@@ -7,10 +7,13 @@
 )]
 
 mod camera;
+mod gate;
 mod join;
 mod life;
 mod loss;
 mod panics;
 mod slow;
+mod stale;
 mod takeover;
 mod viewer;
+mod waiting;
