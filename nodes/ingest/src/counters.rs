@@ -36,6 +36,8 @@ counters! {
     closed_no_media => "weft_ingest_sessions_closed_no_media_total",
     /// Sessions whose name another publisher took.
     closed_taken_over => "weft_ingest_sessions_closed_taken_over_total",
+    /// Sessions whose name was in use when their media came, and not to be taken over.
+    closed_conflict => "weft_ingest_sessions_closed_conflict_total",
     /// Sessions closed by an operator, a shutdown or a fault.
     closed_other => "weft_ingest_sessions_closed_other_total",
     /// Offers refused: malformed or without usable tracks.
@@ -82,6 +84,10 @@ counters! {
     gops_given_up => "weft_ingest_gops_given_up_total",
     /// Messages to a session that found its mailbox full.
     mailbox_full => "weft_ingest_mailbox_full_total",
+    /// Times a session whose record had vanished claimed its name anew.
+    claims_anew => "weft_ingest_claims_anew_total",
+    /// Records of dead nodes removed by this one.
+    records_removed => "weft_ingest_records_removed_total",
     /// Times a stream had no media for 4 s.
     stalls => "weft_ingest_streams_stalled_total",
     /// Times a session heard that the media loop had stood still.
@@ -132,6 +138,7 @@ impl Counters {
             CloseReason::PeerLost => &self.closed_lost,
             CloseReason::NoMedia => &self.closed_no_media,
             CloseReason::TakenOver => &self.closed_taken_over,
+            CloseReason::Conflict => &self.closed_conflict,
             _ => &self.closed_other,
         };
         add(counter, 1);

@@ -38,6 +38,9 @@ pub enum Error {
     /// The node has as many publishers as it may.
     #[error("this node is full: {0}")]
     Full(&'static str),
+    /// The node takes nobody new because it will end; another node may.
+    #[error("this node is draining, try again")]
+    Draining,
     /// Names cannot be claimed now.
     #[error("{0}, try again")]
     Unavailable(String),
@@ -75,7 +78,7 @@ impl Error {
             // One publisher per name.
             Self::Conflict(_) => StatusCode::CONFLICT,
             // RFC 9725 §4.5: overload, with Retry-After.
-            Self::Full(_) | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Full(_) | Self::Draining | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Closed(_) => StatusCode::GONE,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,

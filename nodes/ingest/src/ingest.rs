@@ -8,6 +8,7 @@ use crate::messages::{CloseAll, List};
 use crate::ownership::Fabric;
 use crate::sessions::Sessions;
 use crate::steer::Answerer;
+use crate::sweep;
 use crate::view::SessionView;
 use actix::{Actor, Addr};
 use actix_rt::{Arbiter, ArbiterHandle};
@@ -81,12 +82,12 @@ impl Ingest {
         let (count, open) = watch::channel(0);
         let counters = Arc::new(Counters::default());
         let config = Arc::new(config);
-        let fabric = Fabric {
-            config: Arc::clone(&config),
-            bus,
-            registry,
-            members,
-        };
+        let fabric = Fabric::new(Arc::clone(&config), bus, registry, members);
+        arbiter.spawn(sweep::run(
+            fabric.clone(),
+            identity.clone(),
+            Arc::clone(&counters),
+        ));
         let node = identity.name.clone();
         let counted = Arc::clone(&counters);
         let sessions: Addr<Sessions> = Sessions::start_in_arbiter(arbiter, move |_| {

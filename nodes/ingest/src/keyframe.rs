@@ -24,6 +24,8 @@ struct Wish {
 pub(crate) struct Keyframes {
     /// Somebody waits for a key unit: ask until one came, or until this instant if nobody repeats the need.
     needed: Option<Instant>,
+    /// A hub asked for it: it has readers. Else it was this node's own wish, after a loss.
+    asked: bool,
     requested: Option<Instant>,
     key: Option<Instant>,
     wishes: HashMap<NodeName, Wish>,
@@ -40,6 +42,19 @@ impl Keyframes {
     /// A key unit is needed as soon as possible. Lapses like a wish.
     pub(crate) fn need(&mut self, now: Instant) {
         self.needed = Some(now + WISH_LIFE);
+    }
+
+    /// The same, by a hub.
+    pub(crate) fn ask(&mut self, now: Instant) {
+        self.asked = true;
+        self.need(now);
+    }
+
+    /// Nobody reads the stream: what only this node needs can wait.
+    pub(crate) fn unread(&mut self) {
+        if !self.asked {
+            self.needed = None;
+        }
     }
 
     /// A node's readers want a key unit at least every `interval`; zero takes the wish back.
@@ -60,6 +75,7 @@ impl Keyframes {
     /// A key unit arrived.
     pub(crate) fn key_arrived(&mut self, now: Instant) {
         self.needed = None;
+        self.asked = false;
         self.key = Some(now);
     }
 
@@ -71,9 +87,10 @@ impl Keyframes {
         let last = self.key.max(self.requested);
         let periodic = interval.map(|i| last.map_or(now, |last| last + i));
         if periodic.is_some_and(|at| at <= now) {
-            self.need(now);
+            self.ask(now);
         }
         self.needed = self.needed.filter(|lapses| *lapses > now);
+        self.asked &= self.needed.is_some();
         let allowed = self.requested.map_or(now, |at| at + REQUEST_SPACING);
         if self.needed.is_some() && allowed <= now {
             self.requested = Some(now);
@@ -133,6 +150,23 @@ mod tests {
         assert_eq!(sent, [0, 500, 1000, 1500]);
         k.key_arrived(now + 2000 * MS);
         assert!(!k.poll(now + 5000 * MS).request);
+    }
+
+    #[test]
+    fn what_only_the_node_itself_needs_is_dropped_when_nobody_reads() {
+        let now = Instant::now();
+        let mut k = Keyframes::default();
+        k.need(now);
+        assert!(k.poll(now).request);
+        k.unread();
+        assert_eq!(k.poll(now + 500 * MS).again, None);
+        k.ask(now);
+        k.unread();
+        assert!(k.poll(now + 500 * MS).request, "a hub has readers");
+        k.key_arrived(now + 600 * MS);
+        k.need(now + 600 * MS);
+        k.unread();
+        assert!(!k.poll(now + 1_000 * MS).request);
     }
 
     #[test]

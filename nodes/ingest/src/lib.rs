@@ -21,7 +21,9 @@ mod session;
 #[cfg(test)]
 mod session_tests;
 mod sessions;
+mod standing;
 mod steer;
+mod sweep;
 #[cfg(test)]
 mod testing;
 mod view;

@@ -6,7 +6,7 @@ use crate::counters::{Counters, SessionCounters};
 use crate::gop_cache::GopCache;
 use actix::{Message, Recipient};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
@@ -74,6 +74,7 @@ pub(crate) struct Live {
     cache: Mutex<GopCache>,
     /// When the last media packet came, in ms since `created`, moved on by pauses of the loop.
     last_media_ms: AtomicU64,
+    has_media: AtomicBool,
     actor: OnceLock<Recipient<Ask>>,
     /// What its publisher was told last; nothing follows `Closed`.
     said: watch::Sender<Option<PublisherWord>>,
@@ -107,6 +108,7 @@ impl Live {
             }),
             cache: Mutex::new(GopCache::default()),
             last_media_ms: AtomicU64::new(0),
+            has_media: AtomicBool::new(false),
             actor: OnceLock::new(),
             said: watch::Sender::new(None),
         }
@@ -168,6 +170,12 @@ impl Live {
     /// Takes note of a media packet.
     pub(crate) fn media_arrived(&self, now: Instant) {
         self.last_media_ms.store(self.ms(now), Ordering::Relaxed);
+        self.has_media.store(true, Ordering::Relaxed);
+    }
+
+    /// True once a media packet came.
+    pub(crate) fn has_media(&self) -> bool {
+        self.has_media.load(Ordering::Relaxed)
     }
 
     /// Counts a pause of the loop out of the media's age.

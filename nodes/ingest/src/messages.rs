@@ -60,6 +60,16 @@ pub(crate) struct Entry {
 #[rtype(result = "Vec<Entry>")]
 pub(crate) struct List;
 
+/// Where a publisher is sent when this node drains, by its session and that session's secret.
+pub(crate) type MoveUrl = Arc<dyn Fn(&Live, Uuid) -> String + Send + Sync>;
+
+/// To `Sessions`: take nobody new and tell everybody to move. Said again it changes nothing.
+#[derive(Message)]
+#[rtype(result = "()")]
+pub(crate) struct Drain {
+    pub(crate) url: MoveUrl,
+}
+
 /// To `Sessions`: take nobody new and close everybody.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
@@ -87,10 +97,16 @@ pub(crate) struct Closing {
 #[rtype(result = "()")]
 pub(crate) struct Gone(pub(crate) Uuid);
 
-/// To a `Session`: end, for this reason. The stream has ended when the answer comes.
+/// To a `Session`: end, for this reason. The stream has ended when the answer comes; only of a name said to be taken
+/// over the session makes sure first.
 #[derive(Debug, Message)]
 #[rtype(result = "()")]
 pub(crate) struct Close(pub(crate) CloseReason);
+
+/// To a `Session`, by `Sessions`: another session of this node holds the name since this claim.
+#[derive(Debug, Message)]
+#[rtype(result = "()")]
+pub(crate) struct Outranked(pub(crate) Epoch);
 
 /// To a `Session`, by the receiver on its thread.
 #[derive(Debug, Message)]

@@ -44,7 +44,7 @@ pub(crate) async fn answer(
 ) -> Result<(String, Entry), Error> {
     let Fabric { config, bus, .. } = &opening.fabric;
     if !config.override_publisher {
-        let well = claim::owner_is_well(&**bus, &opening.stream, false).await;
+        let well = claim::owner_is_well(&**bus, &opening.stream, opening.moves, false).await;
         if well.map_err(|error| Error::Unavailable(error.to_string()))? {
             return Err(Error::Conflict(opening.stream.to_string()));
         }
@@ -82,6 +82,7 @@ fn open(
     let actor = Session::new(Parts {
         live: Arc::clone(&live),
         secret: opening.secret,
+        moves: opening.moves,
         fabric: opening.fabric,
         peer: Arc::clone(&peer),
         pli: video.filter(|t| t.pli).map(|t| t.index),

@@ -6,10 +6,11 @@ use crate::config::{FIRST_KEY_TIMEOUT, FIRST_MEDIA_TIMEOUT, LOST_AFTER, STALLED_
 use crate::counters::{add, get};
 use crate::keyframe::Keyframes;
 use crate::live::{Ask, Live};
-use crate::messages::{Claimed, Close, Closing, Event, Gone};
-use crate::ownership::{self, Claiming, Fabric};
+use crate::messages::{Claimed, Close, Closing, Event, Gone, Outranked};
+use crate::ownership::{self, Claiming, Fabric, Holding};
 use crate::receive::Outlet;
 use crate::sessions::Sessions;
+use crate::standing::{self, LOOK_AGAIN, LOOK_EVERY, Standing};
 use crate::steer::Peer;
 use actix::{
     Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, SpawnHandle, WrapFuture,
@@ -20,7 +21,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
-use weft_wire::{CloseReason, Epoch, KeyframeRequest, StreamState};
+use weft_bus::BusState;
+use weft_wire::{CloseReason, Epoch, KeyframeRequest, PublisherWord, SessionId, StreamState};
 
 /// Mailbox: a handful of events a second arrive; a full one means that the thread stands still.
 const MAILBOX: usize = 64;
@@ -45,6 +47,8 @@ enum Phase {
 pub(crate) struct Parts {
     pub(crate) live: Arc<Live>,
     pub(crate) secret: Uuid,
+    /// The session it comes from, which it may replace.
+    pub(crate) moves: Option<SessionId>,
     pub(crate) fabric: Fabric,
     pub(crate) peer: Arc<dyn Peer>,
     /// The video track whose publisher obeys key frame requests.
@@ -64,6 +68,10 @@ pub(crate) struct Session {
     keyless: Duration,
     /// Time for which media has flown again since the stream stalled.
     back: Duration,
+    /// The connection of the bus on which the record was looked at last.
+    connection: Option<u64>,
+    /// A look at the record is under way; it may claim anew.
+    looking: bool,
 }
 
 impl Session {
@@ -76,6 +84,8 @@ impl Session {
             ticked: Instant::now(),
             keyless: Duration::ZERO,
             back: Duration::ZERO,
+            connection: None,
+            looking: false,
         }
     }
 
@@ -95,7 +105,7 @@ impl Session {
     fn judge(&mut self, now: Instant, ctx: &mut Context<Self>) {
         let live = Arc::clone(&self.parts.live);
         let silent = live.media_age(now);
-        if get(&live.counters.packets) == 0 {
+        if !live.has_media() {
             if silent >= FIRST_MEDIA_TIMEOUT {
                 self.finish(CloseReason::NoMedia, ctx);
             }
@@ -142,24 +152,31 @@ impl Session {
             return;
         }
         self.phase = Phase::Claiming;
-        let claiming = ownership::take(self.parts.fabric.clone(), Arc::clone(&self.parts.live));
+        let Parts {
+            fabric, live, moves, ..
+        } = &self.parts;
+        let claiming = ownership::take(fabric.clone(), Arc::clone(live), *moves);
         ctx.spawn(claiming.into_actor(self).map(Self::claimed));
     }
 
     fn claimed(claiming: Claiming, session: &mut Self, ctx: &mut Context<Self>) {
         match (claiming, session.phase) {
-            (Claiming::Won(won, _) | Claiming::Useless(won), Phase::Closing) => {
-                session.leave(Some(won.epoch), ctx);
+            (Claiming::Won { won, .. } | Claiming::Useless(won), Phase::Closing) => {
+                session.leave(Holding::Record(won.epoch), ctx);
             }
-            (_, Phase::Closing) => session.leave(None, ctx),
-            (Claiming::Won(won, publication), _) => session.own(won, publication, ctx),
+            // A claim whose answer did not come may have been made all the same.
+            (Claiming::Lost(_), Phase::Closing) => session.leave(Holding::Unsure, ctx),
+            (Claiming::Won { won, publication, late }, _) => {
+                session.own(won, publication, ctx);
+                session.watch_claim(if late { Duration::ZERO } else { LOOK_EVERY }, late, ctx);
+            }
             (Claiming::Useless(won), _) => {
                 session.phase = Phase::Owner(won.epoch);
                 session.finish(CloseReason::Internal, ctx);
             }
-            (Claiming::Taken, _) => {
+            (Claiming::Lost(reason), _) => {
                 session.phase = Phase::Reserved;
-                session.finish(CloseReason::TakenOver, ctx);
+                session.finish(reason, ctx);
             }
         }
     }
@@ -173,21 +190,76 @@ impl Session {
             "stream is live"
         );
         let joinable = outlet.borrow_mut().open(publication, won.epoch);
-        self.tell(
-            Claimed {
-                secret: self.parts.secret,
-                stream: live.stream.clone(),
-                epoch: won.epoch,
-            },
-            ctx,
-        );
-        if let Some(node) = won.over.filter(|node| *node != live.identity.name) {
-            let kicks = ownership::tell_loser(self.parts.fabric.clone(), Arc::clone(live), node);
+        // One on this node hears of it from `Sessions`.
+        if let Some(loser) = won.over.filter(|loser| loser.node != live.identity.name) {
+            let kicks = ownership::tell_loser(self.parts.fabric.clone(), Arc::clone(live), loser);
             ctx.spawn(kicks.into_actor(self));
         }
+        self.claimed_at(won.epoch, ctx);
         if !joinable {
             self.need_key(ctx);
         }
+    }
+
+    /// Others of this name on this node lose it.
+    fn claimed_at(&self, epoch: Epoch, ctx: &mut Context<Self>) {
+        let claimed = Claimed {
+            secret: self.parts.secret,
+            stream: self.parts.live.stream.clone(),
+            epoch,
+        };
+        self.tell(claimed, ctx);
+    }
+
+    /// Has the record looked at when it is due: `patience` from now at the latest.
+    fn watch_claim(&mut self, patience: Duration, thorough: bool, ctx: &mut Context<Self>) {
+        let state = self.parts.fabric.bus.state();
+        if let (None, BusState::Connected(number)) = (self.connection, *state.borrow()) {
+            self.connection = Some(number);
+        }
+        let due = standing::due(state, self.connection, patience).into_actor(self);
+        ctx.spawn(due.map(move |(connection, anew), session, ctx| {
+            session.connection = connection;
+            if matches!(session.phase, Phase::Owner(_)) {
+                session.looking = true;
+                let Parts { fabric, live, .. } = &session.parts;
+                let look = standing::look(fabric.clone(), Arc::clone(live), thorough || anew);
+                ctx.spawn(look.into_actor(session).map(Self::looked));
+            }
+        }));
+    }
+
+    fn looked(standing: Standing, session: &mut Self, ctx: &mut Context<Self>) {
+        session.looking = false;
+        if session.phase == Phase::Closing {
+            // The end waited for this, see `finish`.
+            let epoch = match standing {
+                Standing::Anew(epoch) => epoch,
+                _ => session.parts.live.status().epoch,
+            };
+            return session.leave(Holding::Record(epoch), ctx);
+        }
+        match standing {
+            Standing::Kept => session.watch_claim(LOOK_EVERY, false, ctx),
+            Standing::Unknown => session.watch_claim(LOOK_AGAIN, true, ctx),
+            Standing::Anew(epoch) => {
+                session.renew(epoch, ctx);
+                session.watch_claim(LOOK_EVERY, false, ctx);
+            }
+            Standing::Lost => session.finish(CloseReason::TakenOver, ctx),
+        }
+    }
+
+    /// The same session by a new claim: its numbering goes on, readers notice nothing.
+    fn renew(&mut self, epoch: Epoch, ctx: &mut Context<Self>) {
+        let Parts { live, outlet, .. } = &self.parts;
+        self.phase = Phase::Owner(epoch);
+        // Before any unit of it travels: every answer carries the claim.
+        live.status().epoch = epoch;
+        outlet.borrow_mut().renew(epoch);
+        add(&live.node.claims_anew, 1);
+        tracing::warn!(stream = %live.stream, session = %live.id, %epoch, "record had vanished, name claimed anew");
+        self.claimed_at(epoch, ctx);
     }
 
     fn need_key(&mut self, ctx: &mut Context<Self>) {
@@ -200,7 +272,7 @@ impl Session {
         let interval = Duration::from_millis(u64::from(wish.interval_ms));
         self.keyframes.wish(wish.node, interval, now);
         if wish.now {
-            self.keyframes.need(now);
+            self.keyframes.ask(now);
         }
         self.request_keys(ctx);
     }
@@ -213,6 +285,10 @@ impl Session {
             return;
         };
         let now = Instant::now();
+        if !self.parts.outlet.borrow().wanted() {
+            // Nobody reads: what is missing is asked for when somebody comes.
+            self.keyframes.unread();
+        }
         let due = self.keyframes.poll(now);
         if due.request {
             add(&self.parts.live.counters.keyframe_requests, 1);
@@ -225,6 +301,24 @@ impl Session {
                 session.request_keys(ctx);
             })
         });
+    }
+
+    /// Ends the session as somebody else asks.
+    fn end(&mut self, reason: CloseReason, ctx: &mut Context<Self>) {
+        match (reason, self.phase) {
+            // Said by whoever won a claim, perhaps an older one than ours: the registry knows.
+            (CloseReason::TakenOver, Phase::Owner(epoch)) => {
+                let Parts { fabric, live, .. } = &self.parts;
+                let lost = ownership::is_lost(fabric.clone(), Arc::clone(live), epoch);
+                ctx.spawn(lost.into_actor(self).map(|lost, session, ctx| {
+                    if lost {
+                        session.finish(CloseReason::TakenOver, ctx);
+                    }
+                }));
+            }
+            (CloseReason::TakenOver, _) => {}
+            (reason, _) => self.finish(reason, ctx),
+        }
     }
 
     /// Ends the session: media at once, then the record, then the actor.
@@ -242,19 +336,24 @@ impl Session {
             ctx,
         );
         match was {
-            Phase::Owner(epoch) => self.leave(Some(epoch), ctx),
-            Phase::Reserved => self.leave(None, ctx),
+            Phase::Owner(epoch) if !self.looking => self.leave(Holding::Record(epoch), ctx),
+            Phase::Reserved => self.leave(Holding::Nothing, ctx),
             // The claim under way may still be won; its end is waited for, so that no record is left behind.
-            Phase::Claiming | Phase::Closing => {}
+            Phase::Owner(_) | Phase::Claiming | Phase::Closing => {}
         }
     }
 
     /// What must be over at once, whatever else fails.
     fn shut(&self, reason: CloseReason) {
         let Parts {
-            live, outlet, peer, ..
+            live,
+            outlet,
+            peer,
+            fabric,
+            ..
         } = &self.parts;
         live.status().ended.get_or_insert(reason);
+        live.say(&*fabric.bus, PublisherWord::Closed(reason));
         outlet.borrow_mut().end(reason);
         peer.close(reason);
         live.node.closed(reason);
@@ -265,8 +364,8 @@ impl Session {
         );
     }
 
-    fn leave(&mut self, record: Option<Epoch>, ctx: &mut Context<Self>) {
-        let left = ownership::leave(self.parts.fabric.clone(), Arc::clone(&self.parts.live), record);
+    fn leave(&mut self, holding: Holding, ctx: &mut Context<Self>) {
+        let left = ownership::leave(self.parts.fabric.clone(), Arc::clone(&self.parts.live), holding);
         let (sessions, secret) = (self.parts.sessions.clone(), self.parts.secret);
         let gone = async move {
             left.await;
@@ -305,11 +404,12 @@ impl Actor for Session {
         }
         let reason = CloseReason::Internal;
         self.shut(reason);
-        let record = match was {
-            Phase::Owner(epoch) => Some(epoch),
-            _ => None,
+        let holding = match was {
+            Phase::Owner(epoch) => Holding::Record(epoch),
+            Phase::Claiming => Holding::Unsure,
+            Phase::Reserved | Phase::Closing => Holding::Nothing,
         };
-        let left = ownership::leave(self.parts.fabric.clone(), Arc::clone(&self.parts.live), record);
+        let left = ownership::leave(self.parts.fabric.clone(), Arc::clone(&self.parts.live), holding);
         let (sessions, secret) = (self.parts.sessions.clone(), self.parts.secret);
         actix_rt::spawn(async move {
             sessions.send(Closing { secret, reason }).await.ok();
@@ -349,19 +449,11 @@ impl Handler<Ask> for Session {
         match (ask, self.phase) {
             (_, Phase::Closing) => {}
             (Ask::Keyframe(wish), _) => self.wish(wish, ctx),
-            (Ask::Joined, _) => self.need_key(ctx),
-            // Said by whoever won a claim, perhaps an older one than ours: the registry knows.
-            (Ask::Kick(kick), Phase::Owner(epoch)) if kick.reason == CloseReason::TakenOver => {
-                let lost =
-                    ownership::is_lost(self.parts.fabric.clone(), self.parts.live.stream.clone(), epoch);
-                ctx.spawn(lost.into_actor(self).map(|lost, session, ctx| {
-                    if lost {
-                        session.finish(CloseReason::TakenOver, ctx);
-                    }
-                }));
+            (Ask::Joined, _) => {
+                self.keyframes.ask(Instant::now());
+                self.request_keys(ctx);
             }
-            (Ask::Kick(kick), _) if kick.reason == CloseReason::TakenOver => {}
-            (Ask::Kick(kick), _) => self.finish(kick.reason, ctx),
+            (Ask::Kick(kick), _) => self.end(kick.reason, ctx),
         }
     }
 }
@@ -370,6 +462,16 @@ impl Handler<Close> for Session {
     type Result = ();
 
     fn handle(&mut self, close: Close, ctx: &mut Self::Context) {
-        self.finish(close.0, ctx);
+        self.end(close.0, ctx);
+    }
+}
+
+impl Handler<Outranked> for Session {
+    type Result = ();
+
+    fn handle(&mut self, by: Outranked, ctx: &mut Self::Context) {
+        if matches!(self.phase, Phase::Owner(own) if own < by.0) {
+            self.finish(CloseReason::TakenOver, ctx);
+        }
     }
 }

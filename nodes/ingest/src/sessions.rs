@@ -5,7 +5,8 @@ use crate::config::{CLOSED_MEMORY, CLOSED_MEMORY_MAX, Identity};
 use crate::counters::{Counters, add};
 use crate::error::Error;
 use crate::messages::{
-    Claimed, Close, CloseAll, Closing, Entry, Find, Found, Gone, List, Publish, Published,
+    Claimed, Close, CloseAll, Closing, Drain, Entry, Find, Found, Gone, List, MoveUrl, Outranked, Publish,
+    Published,
 };
 use crate::opening::{Opening, answer};
 use crate::ownership::Fabric;
@@ -21,7 +22,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use uuid::Uuid;
 use weft_bus::BusState;
-use weft_wire::{CloseReason, Epoch, StreamState};
+use weft_wire::{CloseReason, Epoch, PublisherWord, StreamState};
 
 /// Mailbox; senders wait for room.
 const MAILBOX: usize = 256;
@@ -41,6 +42,8 @@ pub(crate) struct Sessions {
     /// Secrets in `closed` in order of their close.
     closed_order: VecDeque<(Instant, Uuid)>,
     shutting: Option<CloseReason>,
+    /// Set once the node drains: where its publishers are sent.
+    draining: Option<MoveUrl>,
     /// Sessions and offers not yet over.
     count: watch::Sender<usize>,
 }
@@ -63,6 +66,7 @@ impl Sessions {
             closed: HashMap::new(),
             closed_order: VecDeque::new(),
             shutting: None,
+            draining: None,
             count,
         }
     }
@@ -72,17 +76,27 @@ impl Sessions {
         if self.shutting.is_some() {
             return Err(Error::Unavailable("this node is shutting down".to_owned()));
         }
+        if self.draining.is_some() {
+            return Err(Error::Draining);
+        }
         let config = &self.fabric.config;
         let all = self.open.len() + self.pending;
         if config.max_publishers > 0 && all >= config.max_publishers {
-            return Err(Error::Full("it has as many publishers as it may"));
+            return Err(Error::Full("as many publishers as fabric.limits.publishers allows"));
         }
         // Counted only when it could matter: it looks into every session.
         if all >= config.max_waiting {
             let waits = |e: &&Entry| e.live.status().state == StreamState::Waiting;
             if self.open.values().filter(waits).count() + self.pending >= config.max_waiting {
-                return Err(Error::Full("too many publishers have sent no media yet"));
+                return Err(Error::Full(
+                    "as many publishers without media yet as fabric.limits.pendingPublishers allows",
+                ));
             }
+        }
+        if self.fabric.members.own().is_over_bits() {
+            return Err(Error::Full(
+                "as many bits per second as fabric.limits.bitsPerSecond allows",
+            ));
         }
         match *self.fabric.bus.state().borrow() {
             BusState::Away => Err(Error::Unavailable("the bus is away".to_owned())),
@@ -122,11 +136,20 @@ impl Sessions {
         if let Some(reason) = self.shutting {
             Self::close(&entry, reason, ctx);
         }
+        self.send_on(secret, &entry);
         let live = Arc::clone(&entry.live);
         if entry.actor.connected() {
             self.open.insert(secret, entry);
         }
         Published { answer, secret, live }
+    }
+
+    /// Tells a publisher to move if the node drains.
+    fn send_on(&self, secret: Uuid, entry: &Entry) {
+        if let Some(url) = &self.draining {
+            let word = PublisherWord::Move(url(&entry.live, secret));
+            entry.live.say(&*self.fabric.bus, word);
+        }
     }
 
     fn recount(&self) {
@@ -218,7 +241,9 @@ impl Handler<Claimed> for Sessions {
             let epoch = entry.live.status().epoch;
             let loses = entry.live.stream == claimed.stream && epoch != Epoch::default();
             if loses && *secret != claimed.secret && epoch < claimed.epoch {
-                Self::close(entry, CloseReason::TakenOver, ctx);
+                let told = entry.actor.send(Outranked(claimed.epoch));
+                // Fails only when the session is over.
+                ctx.spawn(wrap_future(told).map(|_, _, _| ()));
             }
         }
     }
@@ -238,6 +263,19 @@ impl Handler<Gone> for Sessions {
     fn handle(&mut self, gone: Gone, _: &mut Self::Context) {
         self.open.remove(&gone.0);
         self.recount();
+    }
+}
+
+impl Handler<Drain> for Sessions {
+    type Result = ();
+
+    fn handle(&mut self, drain: Drain, _: &mut Self::Context) {
+        if self.draining.is_none() {
+            self.draining = Some(drain.url);
+            for (secret, entry) in &self.open {
+                self.send_on(*secret, entry);
+            }
+        }
     }
 }
 

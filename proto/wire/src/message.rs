@@ -183,6 +183,8 @@ pub enum CloseReason {
     StreamEnded,
     /// The reader did not take what was sent.
     TooSlow,
+    /// The name was in use, and whoever has it is not to be replaced.
+    Conflict,
     /// A fault of ours; also what a reason of a later release reads as.
     #[serde(other)]
     Internal,
@@ -202,6 +204,7 @@ impl CloseReason {
             Self::CodecChanged => "codec-changed",
             Self::StreamEnded => "stream-ended",
             Self::TooSlow => "too-slow",
+            Self::Conflict => "conflict",
             Self::Internal => "internal",
         }
     }

@@ -270,8 +270,10 @@ impl MediaReceiver for Receiver {
 
     fn rtp(&mut self, now: Instant, packet: ReceivedRtp, _: &mut Feedback) {
         let (index, bytes) = (packet.track, packet.payload.len() as u64);
+        // Padding alone (bandwidth probes) keeps the order of numbers, but is no sign of a camera.
+        let media = bytes > 0;
         let at = self.at(now);
-        if self.live.media_age(now) >= STALLED_AFTER && self.first_media.is_some() {
+        if media && self.live.media_age(now) >= STALLED_AFTER && self.first_media.is_some() {
             // Back after a silence: readers go on at a key unit (design §5).
             self.silent = true;
             for line in self.lines.iter_mut().flatten() {
@@ -285,8 +287,10 @@ impl MediaReceiver for Receiver {
             add(&self.live.node.packets_foreign, 1);
             return;
         }
-        self.first_media.get_or_insert(now);
-        self.live.media_arrived(now);
+        if media {
+            self.first_media.get_or_insert(now);
+            self.live.media_arrived(now);
+        }
         for (session, node, n) in [
             (&self.live.counters.packets, &self.live.node.packets, 1),
             (&self.live.counters.bytes, &self.live.node.bytes, bytes),

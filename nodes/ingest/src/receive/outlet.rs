@@ -105,6 +105,13 @@ impl Outlet {
         joinable
     }
 
+    /// Units carry another claim from now on; the bus, the numbering and the readers stay.
+    pub(crate) fn renew(&mut self, claim: Epoch) {
+        if let Phase::Open { epoch, .. } = &mut self.phase {
+            *epoch = claim;
+        }
+    }
+
     /// True while somebody wants the stream, or while it waits to be claimed.
     pub(crate) fn wanted(&self) -> bool {
         match &self.phase {

@@ -7,6 +7,8 @@ use weft_wire::{ClockRate, MediaTime};
 
 /// A step of the timestamp that is off the clock by more than this is no pause but a new start.
 const BREAK_US: i64 = 10_000_000;
+/// Units after which reordering that is no longer seen is forgotten, at most twice as many: some groups of pictures.
+const DEPTH_UNITS: u32 = 256;
 
 /// Where a unit stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,8 +31,30 @@ pub(crate) struct Timeline {
     shift: i64,
     highest: i64,
     decoded: i64,
-    /// How far units were seen to go back: the reordering of the publisher's encoder.
-    depth: i64,
+    depth: Depth,
+}
+
+/// How far units were seen to go back lately: the reordering of the publisher's encoder.
+#[derive(Debug, Default)]
+struct Depth {
+    /// Since the last full window, and in that window.
+    now: i64,
+    before: i64,
+    units: u32,
+}
+
+impl Depth {
+    fn saw(&mut self, back: i64) -> i64 {
+        if self.units == DEPTH_UNITS {
+            *self = Self {
+                before: self.now,
+                ..Self::default()
+            };
+        }
+        self.units += 1;
+        self.now = self.now.max(back);
+        self.now.max(self.before)
+    }
 }
 
 impl Timeline {
@@ -42,7 +66,7 @@ impl Timeline {
             shift: 0,
             highest: i64::MIN,
             decoded: i64::MIN,
-            depth: 0,
+            depth: Depth::default(),
         }
     }
 
@@ -64,14 +88,14 @@ impl Timeline {
                 restarted = true;
                 let onward = self.rate.micros_to_ticks(elapsed).max(1);
                 self.shift = self.highest.saturating_add(onward).saturating_sub(raw);
-                self.depth = 0;
+                self.depth = Depth::default();
             }
         }
         self.last = Some((raw, now));
         let pts = raw.saturating_add(self.shift);
         self.highest = self.highest.max(pts);
-        self.depth = self.depth.max(self.highest - pts);
-        self.decoded = self.decoded.max(pts.saturating_sub(self.depth));
+        let depth = self.depth.saw(self.highest.saturating_sub(pts));
+        self.decoded = self.decoded.max(pts.saturating_sub(depth));
         Placed {
             raw,
             pts: MediaTime(pts),
@@ -111,6 +135,35 @@ mod tests {
             .collect();
         assert!(placed.windows(2).all(|w| w[0].dts <= w[1].dts));
         assert!(placed[4..].iter().all(|p| p.dts <= p.pts));
+    }
+
+    #[test]
+    fn reordering_that_is_over_delays_decoding_times_no_longer() {
+        let start = Instant::now();
+        let mut line = Timeline::new(ClockRate::VIDEO);
+        let mut at = 0;
+        let mut last = MediaTime(i64::MIN);
+        let mut place = |n: u32| {
+            at += 33;
+            let placed = line.place(n * 3_000, ms(start, at));
+            assert!(placed.dts >= last);
+            last = placed.dts;
+            placed
+        };
+        // The first pictures out of order cost their decoding times; what follows is exact.
+        for n in [0_u32, 1, 2, 3, 4, 5] {
+            place(n);
+        }
+        for n in 0..600_u32 {
+            let placed = place(if n == 1 { 8 } else { n + 9 });
+            let behind = placed.pts.ticks_since(placed.dts);
+            match n {
+                0 | 1 => {}
+                2..500 => assert_eq!(behind, 3_000, "{n}"),
+                520.. => assert_eq!(behind, 0, "{n}"),
+                _ => assert!(behind >= 0),
+            }
+        }
     }
 
     #[test]

@@ -139,7 +139,11 @@ async fn of_two_reservations_without_overriding_the_second_claim_loses() {
     let mut second = Camera::offer(&node).await;
     first.send(true).await;
     second.send(true).await;
-    assert_eq!(second.closed(), [CloseReason::TakenOver]);
+    assert_eq!(second.closed(), [CloseReason::Conflict]);
+    assert!(matches!(
+        found(&node, &second).await,
+        Found::Closed(CloseReason::Conflict)
+    ));
     assert_eq!(first.state(), StreamState::Live);
 }
 
@@ -244,6 +248,10 @@ impl Registry for Flaky {
 
     fn list(&self) -> BoxFuture<'_, Result<Vec<Registered>, weft_bus::Error>> {
         self.inner.list()
+    }
+
+    fn steady(&self) -> BoxFuture<'_, Result<Duration, weft_bus::Error>> {
+        self.inner.steady()
     }
 }
 
