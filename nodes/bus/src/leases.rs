@@ -25,7 +25,8 @@ pub struct SeenNode {
 }
 
 /// All nodes as seen from here. A node is in it until it releases its lease, or for [`LEASE_LIFE`] after it was last
-/// heard of by this node's own clock: a table that loses its entries all at once takes nobody away.
+/// heard of by this node's own clock: a table that loses its entries all at once takes nobody away, and neither does one
+/// that is out of reach: whoever was there before has a whole life to be heard again once it is back.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct NodesView {
     /// By name; this node is one of them.

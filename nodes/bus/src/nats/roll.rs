@@ -31,6 +31,7 @@ pub(super) async fn watch(bucket: Arc<Bucket>, table: Arc<Table>, life: Duration
         table,
         heartbeat: (life / 20).clamp(Duration::from_millis(100), Duration::from_secs(1)),
         revisions: HashMap::new(),
+        generation: 0,
     };
     let mut say = Throttle::new(LOG_PERIOD);
     loop {
@@ -62,6 +63,8 @@ struct Roll {
     heartbeat: Duration,
     /// Of each node, the revision it was last heard at: what is listed again was not heard again.
     revisions: HashMap<NodeName, u64>,
+    /// Of the bucket they are of: one made anew counts from 1 again.
+    generation: u64,
 }
 
 /// One entry of the table.
@@ -92,6 +95,10 @@ impl Roll {
 
     async fn following(&mut self) -> Result<std::convert::Infallible, Why> {
         let found = self.bucket.find().await.map_err(|e| e.to_string())?;
+        if found.generation != self.generation {
+            self.generation = found.generation;
+            self.revisions.clear();
+        }
         let prefix = found.store.prefix.clone();
         let link = self.bucket.link.clone();
         let inbox = link.client.new_inbox();
