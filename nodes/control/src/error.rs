@@ -15,7 +15,17 @@ pub(crate) enum Error {
     /// There is no such thing: 404.
     #[error("{0} not found")]
     NotFound(&'static str),
-    /// The registry or an owner does not answer: 503.
+    /// A change asked for from elsewhere than the node itself: 401.
+    #[error(
+        "this changes the state of the node, which only requests from the node itself may do until users are configured: ask again from there, by 127.0.0.1 or localhost"
+    )]
+    NotLocal,
+    /// A change asked for by a page of another site: 403.
+    #[error(
+        "this changes the state of the node, which a page of another site ({0}) may not do: ask by a program, or from a page of this very address"
+    )]
+    OtherSite(String),
+    /// The registry, an owner or a node does not answer: 503.
     #[error("{0}")]
     Unavailable(String),
 }
@@ -32,6 +42,8 @@ impl ResponseError for Error {
         match self {
             Self::BadRequest(_) => StatusCode::BAD_REQUEST,
             Self::NotFound(_) => StatusCode::NOT_FOUND,
+            Self::NotLocal => StatusCode::UNAUTHORIZED,
+            Self::OtherSite(_) => StatusCode::FORBIDDEN,
             Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
@@ -41,11 +53,5 @@ impl ResponseError for Error {
             status: "error",
             error: self.to_string(),
         })
-    }
-}
-
-impl From<weft_bus::Error> for Error {
-    fn from(error: weft_bus::Error) -> Self {
-        Self::Unavailable(error.to_string())
     }
 }

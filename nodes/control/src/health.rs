@@ -25,12 +25,29 @@ pub(crate) async fn live(control: web::Data<Control>) -> HttpResponse {
 
 /// 200 when new work is welcome, 503 with the reasons otherwise.
 pub(crate) async fn ready(control: web::Data<Control>) -> HttpResponse {
-    let problems = control.node.problems();
+    let problems = problems(&control);
     if problems.is_empty() {
         HttpResponse::Ok().json(health(&control, problems))
     } else {
         HttpResponse::ServiceUnavailable().json(health(&control, problems))
     }
+}
+
+/// The node's own problems, and what its view of the others says.
+pub(crate) fn problems(control: &Control) -> Vec<String> {
+    let mut problems = control.node.problems();
+    let fabric = &control.fabric;
+    if problems.is_empty() && fabric.members().own().draining {
+        problems.push("the node is draining: it takes nobody new".to_owned());
+    }
+    // That the bus is away is named by the node.
+    if let Some(age) = fabric.blind().filter(|_| !fabric.is_away()) {
+        problems.push(format!(
+            "the view of the other nodes is {} s old: the table of nodes is out of reach",
+            age.as_secs()
+        ));
+    }
+    problems
 }
 
 fn health(control: &Control, problems: Vec<String>) -> Health {

@@ -1,19 +1,27 @@
 //! The control face of a node: the `/v3` API in MediaMTX's shape, metrics for Prometheus, and health.
-//! It asks the registry, the owners and its own node, and answers the same on every node; it changes nothing.
+//! It asks every node of the fabric and answers the same on each; what it is told to end, the node that has it ends.
 
 mod error;
+mod fabric;
+mod guard;
 mod health;
 mod info;
+mod lists;
 mod metrics;
+mod nodes;
+mod orders;
 mod page;
 mod path;
-mod paths;
 mod process;
+mod prometheus;
 mod rfc3339;
 mod routes;
+mod sessions;
+mod span;
 mod view;
 
 pub use health::Health;
+pub use nodes::{Node, NodeAddresses, NodeLimits, NodeLoad};
 pub use path::{Path, PathReader, PathSource, PathTrack};
 pub use routes::{Control, not_found};
-pub use view::{HubLine, Identity, NodeView, ReaderLine, SessionKind, SessionLine};
+pub use view::{Identity, NodeView, SessionKind, SessionLine};

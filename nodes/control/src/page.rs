@@ -21,7 +21,29 @@ pub(crate) struct PageQuery {
 pub(crate) struct Page<T> {
     item_count: usize,
     page_count: usize,
+    /// How old the view of the fabric is that this was taken from; 0: of now. Ours.
+    view_age_seconds: u64,
     items: Vec<T>,
+}
+
+impl<T> Page<T> {
+    /// The same page with its items in another form: made for those that are shown only.
+    pub(crate) fn map<U>(self, form: impl FnMut(T) -> U) -> Page<U> {
+        Page {
+            item_count: self.item_count,
+            page_count: self.page_count,
+            view_age_seconds: self.view_age_seconds,
+            items: self.items.into_iter().map(form).collect(),
+        }
+    }
+
+    /// Says how old the view is.
+    pub(crate) fn aged(self, view_age_seconds: u64) -> Self {
+        Self {
+            view_age_seconds,
+            ..self
+        }
+    }
 }
 
 impl PageQuery {
@@ -37,6 +59,7 @@ impl PageQuery {
         Ok(Page {
             item_count: count,
             page_count: count.div_ceil(size),
+            view_age_seconds: 0,
             items: items
                 .into_iter()
                 .skip(page.saturating_mul(size))

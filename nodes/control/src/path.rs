@@ -1,11 +1,14 @@
 //! A stream as the API shows it, with MediaMTX's field names and types (its deprecated ones included).
-//! Where the values come from is in `paths`.
+//! Where the values come from is in `fabric`.
 
+use crate::fabric::Stream;
 use crate::rfc3339;
-use crate::view::HubLine;
 use serde::Serialize;
 use serde_json::{Value, json};
-use weft_wire::{Codec, OwnerInfo, StreamName, StreamRecord, StreamState, TrackInfo};
+use std::collections::BTreeMap;
+use weft_wire::{
+    Codec, Epoch, HubReport, NodeName, OwnerInfo, SessionId, StreamName, StreamState, TrackInfo,
+};
 
 /// The configuration entry that all streams come under: there are no others yet.
 const CONF_NAME: &str = "all_others";
@@ -27,6 +30,8 @@ pub struct Path {
     pub tracks: Vec<&'static str>,
     pub tracks2: Vec<PathTrack>,
     pub readers: Vec<PathReader>,
+    /// How many of them each node serves; a node that holds the stream open without readers has 0. Ours.
+    pub readers_by_node: BTreeMap<String, usize>,
     pub inbound_bytes: u64,
     pub outbound_bytes: u64,
     pub inbound_frames_in_error: u64,
@@ -41,6 +46,10 @@ pub struct PathSource {
     #[serde(rename = "type")]
     pub kind: &'static str,
     pub id: String,
+    /// The node that has it. Ours.
+    pub node: String,
+    /// Its claim on the name: a higher one fences a lower. Ours.
+    pub epoch: String,
 }
 
 /// Who reads.
@@ -48,8 +57,10 @@ pub struct PathSource {
 #[allow(missing_docs)] // as above
 pub struct PathReader {
     #[serde(rename = "type")]
-    pub kind: &'static str,
+    pub kind: String,
     pub id: String,
+    /// The node that serves it. Ours.
+    pub node: String,
 }
 
 /// A track with what is known of it.
@@ -62,20 +73,50 @@ pub struct PathTrack {
 }
 
 impl Path {
-    /// A stream from what the registry, its owner and this node's hub know of it.
-    pub(crate) fn merge(
+    /// A stream from what its owner, the nodes that have it open and, where they are silent, the registry know of it.
+    pub(crate) fn new(stream: &Stream<'_>) -> Self {
+        let owner = stream.owner.map(|(node, publisher)| (node, &publisher.info));
+        let source = owner.map(|(node, info)| (info.session, node, info.epoch));
+        let recorded = stream.record.map(|r| (r.record.session, &r.record.node, r.epoch));
+        Self::made(
+            stream.name,
+            owner.map(|(_, info)| info),
+            source.or(recorded),
+            &stream.hubs,
+        )
+    }
+
+    /// A stream whose owner alone was asked.
+    pub(crate) fn of_owner(name: &StreamName, info: &OwnerInfo) -> Self {
+        Self::made(
+            name,
+            Some(info),
+            Some((info.session, &info.node, info.epoch)),
+            &[],
+        )
+    }
+
+    fn made(
         name: &StreamName,
-        record: Option<&StreamRecord>,
         owner: Option<&OwnerInfo>,
-        hub: Option<&HubLine>,
+        source: Option<(SessionId, &NodeName, Epoch)>,
+        hubs: &[(&NodeName, &HubReport)],
     ) -> Self {
         let ready = owner.is_some_and(|o| o.state == StreamState::Live);
         let since = owner.map(|o| o.since).filter(|_| ready).map(rfc3339::from_micros);
-        let session = owner.map(|o| o.session).or(record.map(|r| r.session));
         let inbound = owner.map_or(0, |o| o.inbound_bytes);
-        let outbound = hub.map_or(0, |h| h.bytes_sent);
+        let outbound = hubs.iter().map(|(_, hub)| hub.bytes_sent).sum();
         let tracks = owner.map_or(&[][..], |o| &o.tracks);
-        let readers = hub.map_or(&[][..], |h| &h.readers);
+        let mut readers = Vec::new();
+        let mut readers_by_node = BTreeMap::new();
+        for (node, hub) in hubs {
+            *readers_by_node.entry(node.to_string()).or_insert(0) += hub.readers.len();
+            readers.extend(hub.readers.iter().map(|reader| PathReader {
+                kind: reader.kind.clone(),
+                id: reader.session.to_string(),
+                node: node.to_string(),
+            }));
+        }
         Self {
             name: name.to_string(),
             conf_name: CONF_NAME,
@@ -85,19 +126,16 @@ impl Path {
             available_time: since.clone(),
             online: ready,
             online_time: since,
-            source: session.map(|id| PathSource {
+            source: source.map(|(id, node, epoch)| PathSource {
                 kind: "webRTCSession",
                 id: id.to_string(),
+                node: node.to_string(),
+                epoch: epoch.to_string(),
             }),
             tracks: tracks.iter().map(|t| t.codec.label()).collect(),
             tracks2: tracks.iter().map(track).collect(),
-            readers: readers
-                .iter()
-                .map(|r| PathReader {
-                    kind: r.kind,
-                    id: r.id.clone(),
-                })
-                .collect(),
+            readers,
+            readers_by_node,
             inbound_bytes: inbound,
             outbound_bytes: outbound,
             inbound_frames_in_error: owner.map_or(0, |o| o.units_in_error),

@@ -1,37 +1,39 @@
 //! The routes, and how they are put into an HTTP server: all of them on the API's port, metrics on their own, and the API
 //! again on the WebRTC port, where the streams are. Opening the ports is the program's business.
 
-use crate::error::Error;
-use crate::page::PageQuery;
-use crate::paths::Paths;
-use crate::view::NodeView;
-use crate::{health, info, metrics};
+use crate::fabric::Fabric;
+use crate::guard::guard;
+use crate::view::{NodeView, SessionKind};
+use crate::{health, info, lists, metrics, orders};
 use actix_web::http::Method;
-use actix_web::middleware::DefaultHeaders;
-use actix_web::{HttpRequest, HttpResponse, Responder, web};
+use actix_web::middleware::{DefaultHeaders, from_fn};
+use actix_web::{HttpRequest, HttpResponse, Resource, web};
 use std::sync::Arc;
 use tokio::runtime::Handle;
-use weft_bus::{Bus, Registry};
+use weft_bus::{Bus, Members, NodeService, Registry};
 
 /// The control face; cheap to clone.
 #[derive(Clone)]
 pub struct Control {
-    pub(crate) paths: Paths,
+    pub(crate) fabric: Fabric,
     pub(crate) node: Arc<dyn NodeView>,
     /// The runtime whose tasks are counted.
     runtime: Handle,
 }
 
 impl Control {
-    /// A face of this node. Call it on the runtime whose tasks metrics shall count.
+    /// A face of this node, which is asked by `service` for what others are asked for over the bus. Call it on the runtime
+    /// whose tasks metrics shall count.
     #[must_use]
-    pub fn new(node: Arc<dyn NodeView>, bus: Arc<dyn Bus>, registry: Arc<dyn Registry>) -> Self {
+    pub fn new(
+        node: Arc<dyn NodeView>,
+        service: Arc<dyn NodeService>,
+        bus: Arc<dyn Bus>,
+        registry: Arc<dyn Registry>,
+        members: Members,
+    ) -> Self {
         Self {
-            paths: Paths {
-                bus,
-                registry,
-                node: node.clone(),
-            },
+            fabric: Fabric::new(service, bus, registry, members),
             node,
             runtime: Handle::current(),
         }
@@ -54,19 +56,38 @@ impl Control {
     pub fn v3(&self) -> impl FnOnce(&mut web::ServiceConfig) + use<> {
         let data = web::Data::new(self.clone());
         move |config| {
-            let get = |path: &str| web::resource(path).default_service(web::to(not_found));
-            config.service(
-                web::scope("/v3")
-                    .app_data(data.clone())
-                    .wrap(headers())
-                    .service(get("/info").route(web::get().to(info::info)))
-                    .service(get("/paths/list").route(web::get().to(list)))
-                    .service(get("/paths/get/{name:.*}").route(web::get().to(one)))
-                    .service(get("/node/live").route(web::get().to(health::live)))
-                    .service(get("/node/ready").route(web::get().to(health::ready)))
-                    .default_service(web::to(not_found)),
-            );
-            config.service(get("/healthz").app_data(data).route(web::get().to(health::ready)));
+            let mut scope = web::scope("/v3")
+                .service(at("/info").route(web::get().to(info::info)))
+                .service(at("/nodes/list").route(web::get().to(lists::nodes)))
+                .service(at("/nodes/get/{name}").route(web::get().to(lists::node)))
+                .service(at("/nodes/drain/{name}").route(web::post().to(orders::drain_any)))
+                .service(at("/paths/list").route(web::get().to(lists::paths)))
+                .service(at("/paths/get/{name:.*}").route(web::get().to(lists::path)))
+                .service(at("/paths/kick/{name:.*}").route(web::post().to(orders::kick_path)))
+                .service(at("/node/live").route(web::get().to(health::live)))
+                .service(at("/node/ready").route(web::get().to(health::ready)))
+                .service(at("/node/drain").route(web::post().to(orders::drain_own)))
+                .default_service(web::to(not_found));
+            for (word, kind) in [
+                ("rtspsessions", SessionKind::Rtsp),
+                ("webrtcsessions", SessionKind::WebRtc),
+            ] {
+                scope =
+                    scope
+                        .service(at(&format!("/{word}/list")).route(
+                            web::get().to(move |control, query| lists::sessions(control, query, kind)),
+                        ))
+                        .service(
+                            at(&format!("/{word}/get/{{id}}"))
+                                .route(web::get().to(move |control, id| lists::session(control, id, kind))),
+                        )
+                        .service(at(&format!("/{word}/kick/{{id}}")).route(
+                            web::post().to(move |control, id| orders::kick_session(control, id, kind)),
+                        ));
+            }
+            let scope = scope.app_data(data.clone()).wrap(from_fn(guard)).wrap(headers());
+            config.service(scope);
+            config.service(at("/healthz").app_data(data).route(web::get().to(health::ready)));
         }
     }
 
@@ -75,29 +96,24 @@ impl Control {
         let data = web::Data::new(self.clone());
         move |config| {
             config.service(
-                web::resource("/metrics")
+                at("/metrics")
                     .app_data(data)
-                    .route(web::get().to(metrics::metrics))
-                    .default_service(web::to(not_found)),
+                    .route(web::get().to(metrics::metrics)),
             );
             config.default_service(web::to(not_found));
         }
     }
 }
 
+/// A place that is not there for other methods than those it gets.
+fn at(path: &str) -> Resource {
+    web::resource(path).default_service(web::to(not_found))
+}
+
 fn headers() -> DefaultHeaders {
     DefaultHeaders::new()
         .add(("Server", "weft"))
-        .add(("Access-Control-Allow-Origin", "*"))
         .add(("Cache-Control", "no-cache"))
-}
-
-async fn list(control: web::Data<Control>, query: web::Query<PageQuery>) -> Result<impl Responder, Error> {
-    Ok(web::Json(query.cut(control.paths.list().await?)?))
-}
-
-async fn one(control: web::Data<Control>, name: web::Path<String>) -> Result<impl Responder, Error> {
-    Ok(web::Json(control.paths.get(&name).await?))
 }
 
 /// What is not there: plain text as MediaMTX has it, and the browsers' question before a request (preflight) answered.

@@ -1,9 +1,9 @@
 //! What the control face asks of the node it stands in. The program implements it over its parts.
-//! What concerns the whole fabric comes from bus and registry instead.
+//! What other nodes may ask as well (reports, orders) comes from the node's `NodeService` instead.
 
 use futures::future::BoxFuture;
 use std::time::SystemTime;
-use weft_wire::{NodeName, StreamName};
+use weft_wire::NodeName;
 
 /// Who the node is.
 #[derive(Debug, Clone)]
@@ -16,26 +16,6 @@ pub struct Identity {
     pub version: &'static str,
     /// When it started.
     pub started: SystemTime,
-}
-
-/// A reader of a stream on this node.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ReaderLine {
-    /// MediaMTX's word for its kind, such as `rtspSession`.
-    pub kind: &'static str,
-    /// Its session's id.
-    pub id: String,
-}
-
-/// A stream that this node has open for readers.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HubLine {
-    /// Which stream.
-    pub stream: StreamName,
-    /// Its readers on this node.
-    pub readers: Vec<ReaderLine>,
-    /// Bytes sent to readers of this stream by this node, those that have left included where known.
-    pub bytes_sent: u64,
 }
 
 /// What a session speaks.
@@ -78,8 +58,6 @@ pub trait NodeView: Send + Sync + 'static {
     fn identity(&self) -> Identity;
     /// Why it should not get new work now, in sentences; empty when it is ready.
     fn problems(&self) -> Vec<String>;
-    /// Streams open for readers.
-    fn hubs(&self) -> Vec<HubLine>;
     /// Sessions of publishers and readers.
     fn sessions(&self) -> BoxFuture<'_, Vec<SessionLine>>;
     /// Every counter of its parts: metric name, help, value.

@@ -1,0 +1,221 @@
+//! One round of questions: every node's report, page by page, and the registry's names where a node does not answer.
+//! A node that hangs costs the round its patience and nobody else's answer.
+
+use super::snapshot::{NodeState, Snapshot};
+use super::{Fabric, PATIENCE};
+use futures::StreamExt;
+use futures::future::{Either, select};
+use std::collections::{BTreeMap, BTreeSet};
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
+use tokio::time::{Instant, sleep_until, timeout_at};
+use weft_bus::{Bus, NodeReply, NodeRequest, NodeService, Registered, RequestError};
+use weft_wire::{NodeName, NodeReport, ReportRequest};
+
+/// Nodes asked at once: a large fabric must not flood the bus with answers.
+const ASKED_AT_ONCE: usize = 32;
+
+/// Pages taken of one node at most; a node whose report never ends is cut there.
+const PAGES: usize = 10_000;
+
+/// When a node has not answered by then, the registry is asked as well, beside it.
+const SLOW: Duration = Duration::from_millis(250);
+
+/// What the last rounds brought, for the time in which nothing can be brought.
+#[derive(Default)]
+pub(super) struct Known {
+    reports: BTreeMap<NodeName, (Arc<NodeReport>, Instant)>,
+    records: Option<(Arc<Vec<Registered>>, Instant)>,
+    /// Who did not answer last time: asked last, so that they keep nobody waiting.
+    silent: BTreeSet<NodeName>,
+}
+
+/// The means to ask.
+#[derive(Clone)]
+pub(super) struct Asker {
+    pub(super) own: NodeName,
+    pub(super) service: Arc<dyn NodeService>,
+    pub(super) bus: Arc<dyn Bus>,
+}
+
+/// A report of nothing.
+pub(super) fn nothing() -> NodeReport {
+    NodeReport {
+        publishers: Vec::new(),
+        hubs: Vec::new(),
+        next: None,
+    }
+}
+
+impl Asker {
+    /// One question; this node is asked in memory.
+    pub(super) async fn ask(
+        &self,
+        node: &NodeName,
+        request: NodeRequest,
+        deadline: Instant,
+    ) -> Result<NodeReply, RequestError> {
+        let answer = async {
+            if *node == self.own {
+                return Ok(self.service.answer(request).await);
+            }
+            let patience = deadline.saturating_duration_since(Instant::now());
+            self.bus.ask(node.clone(), request, patience).await
+        };
+        timeout_at(deadline, answer)
+            .await
+            .unwrap_or(Err(RequestError::Timeout))
+    }
+
+    /// All pages of a node's report; `None` when one of them did not come.
+    pub(super) async fn report(&self, node: &NodeName, deadline: Instant) -> Option<NodeReport> {
+        let mut whole = nothing();
+        let mut from = 0;
+        for _ in 0..PAGES {
+            let request = NodeRequest::Report(ReportRequest { from });
+            let NodeReply::Report(page) = self.ask(node, request, deadline).await.ok()? else {
+                return None;
+            };
+            whole.publishers.extend(page.publishers);
+            whole.hubs.extend(page.hubs);
+            match page.next {
+                Some(next) if next > from => from = next,
+                _ => break,
+            }
+        }
+        Some(whole)
+    }
+
+    /// The same question to many; no answer, no entry.
+    pub(super) async fn all(&self, nodes: Vec<NodeName>, request: &NodeRequest) -> Vec<NodeReply> {
+        let deadline = Instant::now() + PATIENCE;
+        futures::stream::iter(nodes)
+            .map(|node| async move { self.ask(&node, request.clone(), deadline).await.ok() })
+            .buffer_unordered(ASKED_AT_ONCE)
+            .filter_map(std::future::ready)
+            .collect()
+            .await
+    }
+
+    /// Every node's report; `None` for those who gave none.
+    async fn reports(
+        &self,
+        nodes: Vec<NodeName>,
+        deadline: Instant,
+    ) -> BTreeMap<NodeName, Option<NodeReport>> {
+        futures::stream::iter(nodes)
+            .map(|node| async move {
+                let report = self.report(&node, deadline).await;
+                (node, report)
+            })
+            .buffer_unordered(ASKED_AT_ONCE)
+            .collect()
+            .await
+    }
+}
+
+/// Reports and, where somebody was silent, the registry's names: both within the deadline.
+type Gathered = (BTreeMap<NodeName, Option<NodeReport>>, Option<Vec<Registered>>);
+
+impl Fabric {
+    /// One round.
+    pub(super) async fn round(&self, known: &mut Known) -> Snapshot {
+        self.counts.rounds.fetch_add(1, Relaxed);
+        let view = self.members.view();
+        let away = self.is_away();
+        let own = self.own().clone();
+        let mut others: Vec<NodeName> = view.nodes.keys().filter(|n| **n != own).cloned().collect();
+        others.sort_by_key(|node| known.silent.contains(node));
+        let asked = std::iter::once(own.clone()).chain(others.iter().filter(|_| !away).cloned());
+        let (mut reports, records) = self.gather(asked.collect(), away).await;
+
+        let now = Instant::now();
+        let silent: BTreeSet<NodeName> = others
+            .iter()
+            .filter(|node| !matches!(reports.get(*node), Some(Some(_))))
+            .cloned()
+            .collect();
+        let unanswered = u64::try_from(silent.len()).unwrap_or(u64::MAX);
+        self.counts.unanswered.fetch_add(unanswered, Relaxed);
+        // Nobody answers and the registry neither: it is this node that is cut off.
+        let alone = away || (!others.is_empty() && silent.len() == others.len() && records.is_none());
+        let mut age = self.blind();
+        let mut older = |since: Instant| age = age.max(Some(now - since));
+
+        known.reports.retain(|node, _| view.nodes.contains_key(node));
+        let mut whole = Vec::new();
+        let own_report = reports.remove(&own).flatten().unwrap_or_else(nothing);
+        whole.push((own.clone(), Arc::new(own_report)));
+        for (node, report) in reports {
+            if let Some(report) = report {
+                known.reports.insert(node, (Arc::new(report), now));
+            }
+        }
+        for node in &others {
+            match known.reports.get(node) {
+                Some((report, since)) if alone || !silent.contains(node) => {
+                    if alone {
+                        older(*since);
+                    }
+                    whole.push((node.clone(), report.clone()));
+                }
+                _ => {}
+            }
+        }
+        if let Some(records) = records {
+            known.records = Some((Arc::new(records), now));
+        } else if silent.is_empty() {
+            // Reports say it all.
+            known.records = None;
+        } else if let Some((_, since)) = &known.records {
+            older(*since);
+        }
+        if alone {
+            older(view.as_of.unwrap_or(self.started));
+        }
+        let records = known.records.as_ref().map(|(records, _)| records.clone());
+        known.silent = silent;
+
+        let mut nodes: BTreeMap<NodeName, NodeState> = view
+            .nodes
+            .iter()
+            .map(|(name, seen)| {
+                let state = NodeState {
+                    record: seen.record.clone(),
+                    heard: now.saturating_duration_since(seen.heard),
+                    answering: !known.silent.contains(name),
+                    own: false,
+                };
+                (name.clone(), state)
+            })
+            .collect();
+        let state = NodeState {
+            record: self.members.own(),
+            heard: Duration::ZERO,
+            answering: true,
+            own: true,
+        };
+        nodes.insert(own, state);
+        Snapshot::new(nodes, whole, records, age)
+    }
+
+    async fn gather(&self, nodes: Vec<NodeName>, away: bool) -> Gathered {
+        let deadline = Instant::now() + PATIENCE;
+        let reports = pin!(self.asker.reports(nodes, deadline));
+        let slow = pin!(sleep_until(Instant::now() + SLOW));
+        let names = async {
+            match timeout_at(deadline, self.registry.list()).await {
+                Ok(Ok(records)) => Some(records),
+                Ok(Err(_)) | Err(_) => None,
+            }
+        };
+        match select(reports, slow).await {
+            Either::Left((reports, _)) if away || reports.values().all(Option::is_some) => (reports, None),
+            Either::Left((reports, _)) => (reports, names.await),
+            Either::Right(((), reports)) if away => (reports.await, None),
+            Either::Right(((), reports)) => futures::join!(reports, names),
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! The routes that show the fabric: streams, nodes and sessions, each list in pages, each item by its name.
+//! All are taken from one snapshot, and all say how old it is.
+
+use crate::error::Error;
+use crate::fabric::Snapshot;
+use crate::nodes::Node;
+use crate::page::{Page, PageQuery};
+use crate::path::Path;
+use crate::routes::Control;
+use crate::sessions;
+use crate::view::SessionKind;
+use actix_web::{HttpResponse, web};
+use serde::Serialize;
+use weft_wire::{NodeName, StreamName};
+
+/// How old the view is, in seconds.
+const VIEW_AGE: &str = "Weft-View-Age";
+
+fn answer(snapshot: &Snapshot, body: impl Serialize) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((VIEW_AGE, snapshot.age_seconds()))
+        .json(body)
+}
+
+fn page<T: Serialize>(snapshot: &Snapshot, page: Page<T>) -> HttpResponse {
+    answer(snapshot, page.aged(snapshot.age_seconds()))
+}
+
+/// `GET /v3/paths/list`.
+pub(crate) async fn paths(
+    control: web::Data<Control>,
+    query: web::Query<PageQuery>,
+) -> Result<HttpResponse, Error> {
+    let snapshot = control.fabric.snapshot().await;
+    let names: Vec<&StreamName> = snapshot.names().collect();
+    // Of streams that are not on the page nothing is made.
+    let shown = query.cut(names)?.map(|name| snapshot.stream(name));
+    Ok(page(
+        &snapshot,
+        shown.map(|stream| stream.as_ref().map(Path::new)),
+    ))
+}
+
+/// `GET /v3/paths/get/{name}`.
+pub(crate) async fn path(
+    control: web::Data<Control>,
+    name: web::Path<String>,
+) -> Result<HttpResponse, Error> {
+    let name = StreamName::new(name.as_str()).map_err(|e| Error::BadRequest(e.to_string()))?;
+    let snapshot = control.fabric.snapshot().await;
+    if let Some(stream) = snapshot.stream(&name) {
+        return Ok(answer(&snapshot, Path::new(&stream)));
+    }
+    // The view is a moment old: a stream that has just come is known to its owner.
+    match control.fabric.bus().owner(name.clone()).await {
+        Ok(info) => Ok(answer(&snapshot, Path::of_owner(&name, &info))),
+        Err(_) => Err(Error::NotFound("path")),
+    }
+}
+
+/// `GET /v3/nodes/list`.
+pub(crate) async fn nodes(
+    control: web::Data<Control>,
+    query: web::Query<PageQuery>,
+) -> Result<HttpResponse, Error> {
+    let snapshot = control.fabric.snapshot().await;
+    let all: Vec<_> = snapshot.nodes().iter().collect();
+    let shown = query.cut(all)?;
+    Ok(page(
+        &snapshot,
+        shown.map(|(name, state)| Node::new(&snapshot, name, state)),
+    ))
+}
+
+/// `GET /v3/nodes/get/{name}`.
+pub(crate) async fn node(
+    control: web::Data<Control>,
+    name: web::Path<String>,
+) -> Result<HttpResponse, Error> {
+    let name = node_name(&name)?;
+    let snapshot = control.fabric.snapshot().await;
+    let state = snapshot.nodes().get(&name).ok_or(Error::NotFound("node"))?;
+    Ok(answer(&snapshot, Node::new(&snapshot, &name, state)))
+}
+
+pub(crate) fn node_name(name: &str) -> Result<NodeName, Error> {
+    NodeName::new(name).map_err(|e| Error::BadRequest(e.to_string()))
+}
+
+/// `GET /v3/{kind}sessions/list`.
+pub(crate) async fn sessions(
+    control: web::Data<Control>,
+    query: web::Query<PageQuery>,
+    kind: SessionKind,
+) -> Result<HttpResponse, Error> {
+    let snapshot = control.fabric.snapshot().await;
+    let shown = query.cut(snapshot.sessions(kind))?;
+    Ok(page(
+        &snapshot,
+        shown.map(|session| sessions::json(kind, &session)),
+    ))
+}
+
+/// `GET /v3/{kind}sessions/get/{id}`.
+pub(crate) async fn session(
+    control: web::Data<Control>,
+    id: web::Path<String>,
+    kind: SessionKind,
+) -> Result<HttpResponse, Error> {
+    let id = sessions::id(&id)?;
+    let snapshot = control.fabric.snapshot().await;
+    let session = snapshot.session(id).filter(|s| s.kind() == Some(kind));
+    let session = session.ok_or(Error::NotFound("session"))?;
+    Ok(answer(&snapshot, sessions::json(kind, &session)))
+}

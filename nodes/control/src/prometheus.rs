@@ -1,0 +1,38 @@
+//! Prometheus' text format: families with one head each, samples with labels.
+//! What is written is decided in `metrics`.
+
+use std::collections::BTreeSet;
+use std::fmt::{Display, Write};
+
+/// The text under construction.
+#[derive(Default)]
+pub(crate) struct Text {
+    pub(crate) out: String,
+    /// Families written so far: each may have its head once.
+    families: BTreeSet<String>,
+}
+
+impl Text {
+    /// Begins a family; false when it was there before.
+    pub(crate) fn family(&mut self, name: &str, help: &str, kind: &str) -> bool {
+        let new = self.families.insert(name.to_owned());
+        if new {
+            _ = writeln!(self.out, "# HELP {name} {help}\n# TYPE {name} {kind}");
+        }
+        new
+    }
+
+    pub(crate) fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
+        let escape = |v: &str| v.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
+        let labels: Vec<String> = labels
+            .iter()
+            .map(|(key, value)| format!("{key}=\"{}\"", escape(value)))
+            .collect();
+        let labels = if labels.is_empty() {
+            String::new()
+        } else {
+            format!("{{{}}}", labels.join(","))
+        };
+        _ = writeln!(self.out, "{name}{labels} {value}");
+    }
+}
