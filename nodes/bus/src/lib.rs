@@ -90,10 +90,7 @@ pub trait Bus: Send + Sync + 'static {
 
     /// Answers other nodes' questions to `node` by `service` until the value returned is dropped; goes on after the bus was
     /// away.
-    fn serve(&self, node: NodeName, service: Arc<dyn NodeService>) -> BoxFuture<'_, Result<Serving, Error>> {
-        let _ = (node, service);
-        Box::pin(std::future::ready(Err(Error::Refused("not there yet".into()))))
-    }
+    fn serve(&self, node: NodeName, service: Arc<dyn NodeService>) -> BoxFuture<'_, Result<Serving, Error>>;
 
     /// Asks a node, itself included. [`RequestError::NoOwner`] when no such node is on the bus: known at once.
     fn ask(
@@ -101,21 +98,13 @@ pub trait Bus: Send + Sync + 'static {
         node: NodeName,
         request: NodeRequest,
         patience: Duration,
-    ) -> BoxFuture<'_, Result<NodeReply, RequestError>> {
-        let _ = (node, request, patience);
-        Box::pin(std::future::ready(Err(RequestError::NoOwner)))
-    }
+    ) -> BoxFuture<'_, Result<NodeReply, RequestError>>;
 
     /// Says something to a publisher, for the node that holds its events channel. Best effort, never waits.
-    fn tell(&self, event: PublisherEvent) {
-        let _ = event;
-    }
+    fn tell(&self, event: PublisherEvent);
 
     /// Hears what is said to a publisher from now on.
-    fn hear(&self, session: SessionId) -> BoxFuture<'_, Result<PublisherEvents, Error>> {
-        let _ = session;
-        Box::pin(std::future::ready(Err(Error::Refused("not there yet".into()))))
-    }
+    fn hear(&self, session: SessionId) -> BoxFuture<'_, Result<PublisherEvents, Error>>;
 
     /// The state now and at each change.
     fn state(&self) -> tokio::sync::watch::Receiver<BusState>;

@@ -3,6 +3,7 @@
 
 use crate::{ClaimError, Error};
 use futures::future::BoxFuture;
+use std::time::Duration;
 use weft_wire::{Epoch, StreamName, StreamRecord};
 
 /// On what condition a claim is made.
@@ -47,7 +48,5 @@ pub trait Registry: Send + Sync + 'static {
 
     /// For how long this node has been connected and the table has had the leader it has now: nothing is concluded from
     /// an absence soon after a change of either.
-    fn steady(&self) -> BoxFuture<'_, Result<std::time::Duration, Error>> {
-        Box::pin(std::future::ready(Err(Error::Refused("not there yet".into()))))
-    }
+    fn steady(&self) -> BoxFuture<'_, Result<Duration, Error>>;
 }

@@ -5,9 +5,11 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use std::time::Duration;
 use tokio::sync::watch;
 use weft_bus::{
-    Bus, BusState, Error, MediaFilter, Publication, RequestError, StreamOwner, Subscription, UnitsAnswer,
+    Bus, BusState, Error, MediaFilter, NodeReply, NodeRequest, NodeService, Publication, PublisherEvents,
+    RequestError, Serving, StreamOwner, Subscription, UnitsAnswer,
 };
 use weft_wire::*;
 
@@ -73,6 +75,22 @@ impl Bus for Gate {
 
     fn kick(&self, s: StreamName, k: Kick) -> BoxFuture<'_, Result<(), RequestError>> {
         self.bus.kick(s, k)
+    }
+
+    fn serve(&self, n: NodeName, s: Arc<dyn NodeService>) -> BoxFuture<'_, Result<Serving, Error>> {
+        self.bus.serve(n, s)
+    }
+
+    fn ask(&self, n: NodeName, r: NodeRequest, p: Duration) -> BoxFuture<'_, Result<NodeReply, RequestError>> {
+        self.bus.ask(n, r, p)
+    }
+
+    fn tell(&self, event: PublisherEvent) {
+        self.bus.tell(event);
+    }
+
+    fn hear(&self, s: SessionId) -> BoxFuture<'_, Result<PublisherEvents, Error>> {
+        self.bus.hear(s)
     }
 
     fn state(&self) -> watch::Receiver<BusState> {

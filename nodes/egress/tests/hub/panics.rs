@@ -10,9 +10,12 @@ use std::time::Duration;
 use tokio::time::sleep;
 use weft_bus::memory::MemoryBus;
 use weft_bus::{
-    Bus, BusState, Error, MediaFilter, Publication, RequestError, StreamOwner, Subscription, UnitsAnswer,
+    Bus, BusState, Error, MediaFilter, NodeReply, NodeRequest, NodeService, Publication, PublisherEvents,
+    RequestError, Serving, StreamOwner, Subscription, UnitsAnswer,
 };
-use weft_wire::{CloseReason, KeyframeRequest, Kick, OwnerInfo, StreamName, UnitsRequest};
+use weft_wire::{
+    CloseReason, KeyframeRequest, Kick, NodeName, OwnerInfo, PublisherEvent, SessionId, StreamName, UnitsRequest,
+};
 
 struct Brittle {
     bus: MemoryBus,
@@ -38,6 +41,18 @@ impl Bus for Brittle {
     }
     fn kick(&self, s: StreamName, k: Kick) -> BoxFuture<'_, Result<(), RequestError>> {
         self.bus.kick(s, k)
+    }
+    fn serve(&self, n: NodeName, s: Arc<dyn NodeService>) -> BoxFuture<'_, Result<Serving, Error>> {
+        self.bus.serve(n, s)
+    }
+    fn ask(&self, n: NodeName, r: NodeRequest, p: Duration) -> BoxFuture<'_, Result<NodeReply, RequestError>> {
+        self.bus.ask(n, r, p)
+    }
+    fn tell(&self, event: PublisherEvent) {
+        self.bus.tell(event);
+    }
+    fn hear(&self, s: SessionId) -> BoxFuture<'_, Result<PublisherEvents, Error>> {
+        self.bus.hear(s)
     }
     fn state(&self) -> tokio::sync::watch::Receiver<BusState> {
         self.bus.state()
