@@ -40,6 +40,15 @@ impl Addresses {
     }
 }
 
+/// `host:port`, an IPv6 address in brackets.
+pub(crate) fn host_port(host: &str, port: u16) -> String {
+    if host.contains(':') {
+        format!("[{host}]:{port}")
+    } else {
+        format!("{host}:{port}")
+    }
+}
+
 /// How somebody on this host reaches an address.
 pub(crate) fn from_here(address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {

@@ -2,8 +2,10 @@
 //! Running and ending it is in `run`.
 
 use super::http::{self, Port};
-use super::view::{State, View};
-use super::{Addresses, EgressPart, IngestPart, Node, Role, StartError, bus, name};
+use super::service::Service;
+use super::state::{Parts, State};
+use super::view::View;
+use super::{Addresses, EgressPart, IngestPart, Node, Role, StartError, advertise, bus, name};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -15,7 +17,6 @@ use weft_egress::{Egress, EgressConfig};
 use weft_ingest::{Ingest, IngestConfig};
 use weft_rtc::{RtcConfig, Shards};
 use weft_rtsp_server::{Server, ServerConfig, UdpAddresses};
-use weft_wire::NodeName;
 
 impl Node {
     /// Binds every port of the role and connects to the bus; nothing is served until [`Node::run`]. Needs a running actix
@@ -47,16 +48,18 @@ impl Node {
             .then(|| Shards::start(rtc(&config)))
             .transpose()?;
 
-        let (bus, registry, _leases) = bus::connect(&config.fabric.nats, role, &node).await?;
+        let (bus, registry, leases) = bus::connect(&config.fabric.nats, role, &node).await?;
+        let state = State::new(&config, role, started);
+        let (members, keeper) = Members::join(leases, node.clone(), state.describe()).await?;
         let egress = serves_readers
-            .then(|| egress(&config, bus.clone(), node.clone()))
+            .then(|| egress(&config, bus.clone(), members.clone()))
             .transpose()?;
         let identity = weft_ingest::Identity {
             name: node.clone(),
             incarnation: name::incarnation(started),
             started: Instant::now(),
         };
-        let ingest = shards.map(|shards| ingest(&config, &bus, &registry, shards, identity));
+        let ingest = shards.map(|shards| ingest(&config, &bus, &registry, &members, shards, identity));
 
         let identity = Identity {
             name: node,
@@ -64,7 +67,6 @@ impl Node {
             version: env!("CARGO_PKG_VERSION"),
             started,
         };
-        let state = Arc::new(State::default());
         let view = View {
             identity: identity.clone(),
             bus: bus.clone(),
@@ -72,7 +74,8 @@ impl Node {
             egress: egress.as_ref().map(|p| (p.egress.clone(), p.server.handle())),
             state: state.clone(),
         };
-        let control = Control::new(Arc::new(view), bus.clone(), registry);
+        let service = Arc::new(Service(state.clone()));
+        let control = Control::new(Arc::new(view), service, bus.clone(), registry, members.clone());
 
         let rtsp = egress.as_ref().map(|p| p.server.addresses());
         let addresses = Addresses {
@@ -113,11 +116,20 @@ impl Node {
                 control.metrics()
             })?);
         }
+        let parts = Parts {
+            ingest: ingest.as_ref().map(|p| p.ingest.clone()),
+            egress: egress.as_ref().map(|p| p.egress.clone()),
+            rtsp: egress.as_ref().map(|p| p.server.handle()),
+        };
+        state.open(advertise::addresses(&config, &addresses).await, parts);
+        members.changed();
         Ok(Self {
             config,
             identity,
             addresses,
             bus,
+            members,
+            keeper: Some(keeper),
             ingest,
             egress,
             web,
@@ -146,11 +158,13 @@ fn ingest(
     config: &Config,
     bus: &Arc<dyn Bus>,
     registry: &Arc<dyn Registry>,
+    members: &Members,
     shards: Shards,
     identity: weft_ingest::Identity,
 ) -> IngestPart {
     let limits = &config.fabric.limits;
     let settings = IngestConfig {
+        override_publisher: config.fabric.override_publisher,
         max_publishers: limits.publishers,
         max_waiting: limits.pending_publishers,
         ..IngestConfig::default()
@@ -159,23 +173,24 @@ fn ingest(
         settings,
         bus.clone(),
         registry.clone(),
-        Members::alone(identity.name.clone()),
+        members.clone(),
         shards.clone(),
         identity,
     );
     IngestPart { shards, ingest }
 }
 
-fn egress(config: &Config, bus: Arc<dyn Bus>, node: NodeName) -> Result<EgressPart, StartError> {
+fn egress(config: &Config, bus: Arc<dyn Bus>, members: Members) -> Result<EgressPart, StartError> {
     let fabric = &config.fabric;
     let settings = EgressConfig {
         publisher_grace: fabric.publisher_grace,
         reader_linger: fabric.reader_linger,
+        describe_timeout: fabric.describe_timeout,
         keyframe_interval: fabric.keyframe_interval,
         max_readers: fabric.limits.readers,
         ..EgressConfig::default()
     };
-    let egress = Egress::start(settings, bus, Members::alone(node));
+    let egress = Egress::start(settings, bus, members);
     let settings = ServerConfig {
         rtsp_address: config.rtsp_address.to_socket_addr(),
         udp: Some(UdpAddresses {

@@ -37,6 +37,9 @@ pub enum StartError {
         /// What the system said.
         source: io::Error,
     },
+    /// Another live run has this node's name, or the table of nodes refused it.
+    #[error(transparent)]
+    Lease(#[from] weft_bus::LeaseError),
     /// The bus refused this node.
     #[error(transparent)]
     Bus(#[from] weft_bus::Error),

@@ -2,13 +2,19 @@
 //! the reverse one. Each part's work is its own; tests build nodes as the program does.
 
 mod addresses;
+mod advertise;
 mod build;
 mod bus;
+mod drain;
 mod error;
 mod greeting;
 mod http;
+mod meter;
 mod name;
+mod report;
 mod run;
+mod service;
+mod state;
 mod view;
 
 pub use addresses::Addresses;
@@ -16,7 +22,7 @@ pub use error::StartError;
 
 use http::WebServer;
 use std::sync::Arc;
-use weft_bus::Bus;
+use weft_bus::{Bus, Keeper, Members};
 use weft_config::{Config, Faces};
 use weft_control::Identity;
 use weft_egress::Egress;
@@ -62,10 +68,12 @@ pub struct Node {
     identity: Identity,
     addresses: Addresses,
     bus: Arc<dyn Bus>,
+    members: Members,
+    keeper: Option<Keeper>,
     ingest: Option<IngestPart>,
     egress: Option<EgressPart>,
     web: Vec<WebServer>,
-    state: Arc<view::State>,
+    state: Arc<state::State>,
 }
 
 struct IngestPart {

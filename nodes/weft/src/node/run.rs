@@ -1,24 +1,28 @@
-//! Runs a node and ends it: serve until told to stop, then close every session with a reason, then the ports, then the bus.
-//! What a part does to end its sessions is its own business.
+//! Runs a node and ends it: serve until told to end, drain, then close every session with a reason, then the ports, the
+//! lease and the bus. What a part does to end its sessions is its own business.
 
-use super::{EgressPart, Node};
+use super::{EgressPart, Node, service};
 use actix_web::dev::ServerHandle;
-use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
-use tokio::task::JoinSet;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
-use weft_bus::BusState;
+use weft_bus::{BusState, LeaseError, Standing};
+use weft_egress::Egress;
 use weft_wire::CloseReason;
 
-/// What the steps after the sessions' end may take together; with the longest `drainTimeout` in use the process is gone
+/// What the close of all sessions may take after the drain.
+const CLOSING: Duration = Duration::from_secs(3);
+
+/// What the steps after the sessions' end may take together; with the default `drainTimeout` (5 s) the process is gone
 /// before an orchestrator's patience (10 s) is.
-const LAST_STEPS: Duration = Duration::from_secs(2);
+const LAST_STEPS: Duration = Duration::from_millis(1_500);
 
 impl Node {
-    /// Serves until `shutdown` is cancelled, then ends in good order.
+    /// Serves until `shutdown` is cancelled or a drain is ordered, then ends in good order. A drain ordered by the API takes
+    /// the time it was given; `shutdown` during it shortens it to `fabric.drainTimeout`.
     ///
     /// # Errors
-    /// When a server ended by itself.
+    /// When a server ended by itself, or when it turned out, once NATS was there, that another live run has this node's name.
     pub async fn run(mut self, shutdown: CancellationToken) -> std::io::Result<()> {
         let stop_rtsp = CancellationToken::new();
         let mut servers = JoinSet::new();
@@ -31,53 +35,157 @@ impl Node {
             let task = tokio::spawn(server.run(stop_rtsp.clone()));
             (egress, task)
         });
-        tokio::spawn(announce(
-            self.bus.state(),
-            self.config.fabric.address_file.clone(),
-            self.addresses,
-        ));
+        let mut tasks = self.background();
         let ended = tokio::select! {
             () = shutdown.cancelled() => Ok(()),
+            () = self.state.drain.ordered() => Ok(()),
+            held = held(self.members.standing()) => Err(std::io::Error::other(held)),
             Some(done) = servers.join_next() => done.unwrap_or_else(|e| Err(std::io::Error::other(e))),
         };
-
-        self.state.draining.store(true, Relaxed);
-        let sessions = async {
-            let publishers = async {
-                if let Some(part) = &self.ingest {
-                    part.ingest.shutdown(CloseReason::Shutdown).await;
-                    part.shards.stop(CloseReason::Shutdown).await;
-                }
-            };
-            let readers = async {
-                if let Some((egress, server)) = rtsp {
-                    egress.shutdown(CloseReason::Shutdown).await;
-                    stop_rtsp.cancel();
-                    if let Err(error) = server.await {
-                        tracing::error!(%error, "the RTSP server did not end cleanly");
-                    }
-                }
-            };
-            tokio::join!(publishers, readers);
+        match &ended {
+            Ok(()) => {
+                let egress = rtsp.as_ref().map(|(egress, _)| egress);
+                self.drain(egress, &shutdown).await;
+            }
+            // There is nothing to wait for.
+            Err(error) => {
+                self.state.order_drain(Some(Duration::ZERO), &error.to_string());
+            }
+        }
+        let keeper = self.keeper.take();
+        let leaving = async {
+            if let Some(keeper) = keeper
+                && let Err(error) = keeper.leave().await
+            {
+                tracing::warn!(%error, "the lease could not be given up; it expires");
+            }
         };
-        let limit = self.config.fabric.drain_timeout;
-        if tokio::time::timeout(limit, sessions).await.is_err() {
-            tracing::warn!(?limit, "not every session has ended in time");
+        let closing = async { tokio::join!(self.close_sessions(rtsp, &stop_rtsp), leaving) };
+        if tokio::time::timeout(CLOSING, closing).await.is_err() {
+            tracing::warn!(limit = ?CLOSING, "not every session has ended in time");
         }
         if tokio::time::timeout(LAST_STEPS, self.close(handles, servers))
             .await
             .is_err()
         {
-            tracing::warn!("the HTTP servers did not end in time");
+            tracing::warn!("the last steps did not end in time");
         }
+        tasks.shutdown().await;
         tracing::info!("ended");
         ended
     }
 
+    /// What goes on beside the servers until the node ends.
+    fn background(&self) -> JoinSet<()> {
+        let mut tasks = JoinSet::new();
+        tasks.spawn(announce(
+            self.bus.state(),
+            self.config.fabric.address_file.clone(),
+            self.addresses,
+        ));
+        tasks.spawn(service::serve(
+            self.bus.clone(),
+            self.identity.name.clone(),
+            self.state.clone(),
+        ));
+        let state = self.state.clone();
+        let bytes = move || state.parts().map_or(0, super::state::Parts::bytes);
+        tasks.spawn(self.state.meter.clone().run(bytes));
+        tasks
+    }
+
+    /// Takes nobody new, tells publishers to move, and waits until everybody has left or the time is over.
+    async fn drain(&self, egress: Option<&Egress>, shutdown: &CancellationToken) {
+        let patience = self.patience();
+        if shutdown.is_cancelled() {
+            self.state.order_drain(Some(patience), "a signal");
+        }
+        self.members.changed();
+        if let Some(part) = &self.ingest {
+            part.ingest.drain().await;
+        }
+        if let Some(egress) = egress {
+            egress.drain();
+        }
+        let hurried = async {
+            shutdown.cancelled().await;
+            self.state.order_drain(Some(patience), "a signal");
+            std::future::pending::<()>().await;
+        };
+        let left = || {
+            let left = self.state.left();
+            left.publishers > 0 || left.readers > 0
+        };
+        tokio::select! {
+            () = hurried => {}
+            _ = self.state.drain.over(left) => {}
+        }
+        let left = self.state.left();
+        if left.publishers > 0 || left.readers > 0 {
+            tracing::info!(
+                publishers = left.publishers,
+                readers = left.readers,
+                "drained; who is still here is closed"
+            );
+        } else {
+            tracing::info!("drained; everybody has left");
+        }
+    }
+
+    /// How long a signal's drain waits. Where there are no other nodes nobody can go anywhere.
+    fn patience(&self) -> Duration {
+        if self.config.fabric.nats.servers.is_empty() {
+            Duration::ZERO
+        } else {
+            self.config.fabric.drain_timeout
+        }
+    }
+
+    async fn close_sessions(&self, rtsp: Option<(Egress, JoinHandle<()>)>, stop_rtsp: &CancellationToken) {
+        let publishers = async {
+            if let Some(part) = &self.ingest {
+                part.ingest.shutdown(CloseReason::Shutdown).await;
+                part.shards.stop(CloseReason::Shutdown).await;
+            }
+        };
+        let readers = async {
+            if let Some((egress, server)) = rtsp {
+                egress.shutdown(CloseReason::Shutdown).await;
+                stop_rtsp.cancel();
+                if let Err(error) = server.await {
+                    tracing::error!(%error, "the RTSP server did not end cleanly");
+                }
+            }
+        };
+        tokio::join!(publishers, readers);
+    }
+
     async fn close(&self, handles: Vec<ServerHandle>, mut servers: JoinSet<std::io::Result<()>>) {
+        if let Some(file) = &self.config.fabric.address_file
+            && let Err(error) = std::fs::remove_file(file)
+            && error.kind() != std::io::ErrorKind::NotFound
+        {
+            tracing::warn!(file = %file.display(), %error, "fabric.addressFile cannot be removed");
+        }
         futures::future::join_all(handles.iter().map(|handle| handle.stop(true))).await;
         while servers.join_next().await.is_some() {}
         self.bus.flush().await;
+    }
+}
+
+/// Resolves when another live run has the name and this one never had it: it must not go on.
+async fn held(mut standing: tokio::sync::watch::Receiver<Standing>) -> LeaseError {
+    loop {
+        if let Standing::Held {
+            by,
+            after_joining: false,
+        } = &*standing.borrow_and_update()
+        {
+            return LeaseError::Held(by.clone());
+        }
+        if standing.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
     }
 }
 

@@ -1,22 +1,15 @@
-//! The node as its control face sees it: hubs, sessions and counters of its parts, and whether it wants work.
+//! The node as its control face sees it: sessions and counters of its parts, and whether it wants work.
 //! How this is shown is `weft-control`'s business.
 
+use super::state::State;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use weft_bus::{Bus, BusState};
-use weft_control::{HubLine, Identity, NodeView, ReaderLine, SessionKind, SessionLine};
-use weft_egress::{Egress, HubView};
+use weft_control::{Identity, NodeView, SessionKind, SessionLine};
+use weft_egress::Egress;
 use weft_ingest::Ingest;
 use weft_rtc::Shards;
-
-/// What the running node and its view share.
-#[derive(Debug, Default)]
-pub(crate) struct State {
-    /// The node has begun to shut down.
-    pub(crate) draining: AtomicBool,
-}
 
 /// Handles of all parts.
 pub(crate) struct View {
@@ -27,12 +20,6 @@ pub(crate) struct View {
     pub(crate) state: Arc<State>,
 }
 
-/// What an RTSP reader is called in the API.
-const RTSP_SESSION: &str = "rtspSession";
-
-/// The hub's own count of bytes sent to readers, those that have left included.
-const HUB_BYTES: &str = "weft_egress_rtp_bytes_sent_total";
-
 impl NodeView for View {
     fn identity(&self) -> Identity {
         self.identity.clone()
@@ -40,22 +27,13 @@ impl NodeView for View {
 
     fn problems(&self) -> Vec<String> {
         let mut problems = Vec::new();
-        if self.state.draining.load(Relaxed) {
-            problems.push("the node is shutting down".to_owned());
+        if self.state.drain.is_ordered() {
+            problems.push("the node is draining and will end".to_owned());
         }
         if *self.bus.state().borrow() == BusState::Away {
             problems.push("the bus is away; waiting for a NATS server".to_owned());
         }
         problems
-    }
-
-    fn hubs(&self) -> Vec<HubLine> {
-        let hubs = self.egress.as_ref().map(|(egress, _)| egress.hubs());
-        hubs.unwrap_or_default()
-            .into_iter()
-            .filter(|hub| !hub.readers.is_empty() || hub.ready)
-            .map(line)
-            .collect()
     }
 
     fn sessions(&self) -> BoxFuture<'_, Vec<SessionLine>> {
@@ -82,25 +60,6 @@ impl NodeView for View {
             egress.counters().each(visit);
             rtsp.counters().each(visit);
         }
-    }
-}
-
-fn line(hub: HubView) -> HubLine {
-    HubLine {
-        stream: hub.stream,
-        bytes_sent: hub
-            .counters
-            .iter()
-            .find(|(name, _)| *name == HUB_BYTES)
-            .map_or(0, |(_, bytes)| *bytes),
-        readers: hub
-            .readers
-            .iter()
-            .map(|r| ReaderLine {
-                kind: RTSP_SESSION,
-                id: r.id.to_string(),
-            })
-            .collect(),
     }
 }
 
