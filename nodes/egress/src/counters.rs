@@ -46,8 +46,10 @@ counters! {
     duplicates => "weft_egress_units_duplicate_total",
     /// Units that never came.
     lost => "weft_egress_units_lost_total",
-    /// Video units kept from readers after a loss, until the next key unit.
+    /// Units kept from readers: video after a loss until the next key unit, unknown tracks, absurd times.
     skipped => "weft_egress_units_skipped_total",
+    /// Units of tracks that none of the readers has set up: they came with a later publisher, or nobody wanted them.
+    unread => "weft_egress_units_unread_total",
     /// Questions for past units because some were missing.
     repairs => "weft_egress_repairs_total",
     /// Units brought back by such questions.

@@ -84,6 +84,7 @@ impl Hub {
         }
         let changed = key && track.learn(unit);
         let Some(placed) = self.timeline.place(now, unit) else {
+            add(&counters.skipped, 1);
             return;
         };
         let block = Arc::new(track.packetise(unit, placed.rtp_time));
@@ -100,8 +101,12 @@ impl Hub {
         {
             self.report_track(now, unit.track, line);
         }
+        let mut read = false;
         for queue in &self.readers {
-            queue.push(now, &block, kind);
+            read |= queue.push(now, &block, kind);
+        }
+        if !read && !self.readers.is_empty() {
+            add(&counters.unread, 1);
         }
         self.gop.push(now, &block, placed.position, kind);
         if key {

@@ -99,18 +99,18 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues the packets of a unit, if the reader has that track and is not waiting for something else.
-    pub(crate) fn push(&self, now: Instant, block: &Arc<PacketBlock>, kind: MediaKind) {
+    /// Queues the packets of a unit, unless the reader waits for something else. False: it has not set up that track.
+    pub(crate) fn push(&self, now: Instant, block: &Arc<PacketBlock>, kind: MediaKind) -> bool {
         if !self.spec.tracks.contains(&block.track) {
-            return;
+            return false;
         }
         let mut state = self.lock();
         match state.flow {
-            Flow::Paused | Flow::Closed(_) => return,
+            Flow::Paused | Flow::Closed(_) => return true,
             Flow::AwaitingKey if kind == MediaKind::Video => {
                 if !block.key {
                     self.drop_units(1);
-                    return;
+                    return true;
                 }
                 state.flow = Flow::Playing;
             }
@@ -120,6 +120,7 @@ impl Queue {
         self.skip_if_late(&mut state, now);
         drop(state);
         self.ready.notify_one();
+        true
     }
 
     /// Queues a report, in order with the packets around it.

@@ -13,6 +13,9 @@ const AHEAD_AT_MOST: i64 = 2_000_000;
 /// A step of the media clock beyond the capture clock's by more than this is a fault of the publisher, not a pause.
 const STEP_AT_MOST: i64 = 10_000_000;
 
+/// Media times and capture times beyond this (142 years in µs) are no times but faults, or meant to overflow something.
+const FARTHEST: u64 = 1 << 52;
+
 /// A place on a track's RTP clock in ticks, counted from the hub's origin, never wrapping.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub(crate) struct Position(pub(crate) i64);
@@ -100,9 +103,13 @@ impl Timeline {
         }
     }
 
-    /// Places a unit; `None` if its track is unknown. Positions of decoding rise strictly, whatever the units say.
+    /// Places a unit; `None` if its track is unknown or its times are absurd. Positions of decoding rise strictly, whatever the units say.
     pub(crate) fn place(&mut self, now: Instant, unit: &AccessUnit) -> Option<Placed> {
         let index = self.tracks.iter().position(|t| t.id == unit.track)?;
+        let times = [unit.pts.0, unit.dts.0, unit.capture.0];
+        if times.iter().any(|t| t.unsigned_abs() > FARTHEST) {
+            return None;
+        }
         let origin = *self.origin.get_or_insert(unit.capture);
         let reorder = unit.pts.ticks_since(unit.dts);
         let shift = match self.shift {
@@ -119,13 +126,14 @@ impl Timeline {
         if joint {
             let mapped = track
                 .rate
-                .micros_to_ticks(unit.capture.micros_since(origin) + shift);
-            let earliest = track.last.map_or(i64::MIN, |l| l.dts + track.frame);
-            track.offset = Some((mapped - reorder).max(earliest) - unit.dts.0);
+                .micros_to_ticks(unit.capture.micros_since(origin).saturating_add(shift));
+            let earliest = track.last.map_or(i64::MIN, |l| l.dts.saturating_add(track.frame));
+            let dts = mapped.saturating_sub(reorder).max(earliest);
+            track.offset = Some(dts.saturating_sub(unit.dts.0));
         }
-        let position = unit.pts.0 + track.offset.unwrap_or_default();
-        let dts = position - reorder;
-        let passed = track.last.map_or(0, |l| dts - l.dts);
+        let position = unit.pts.0.saturating_add(track.offset.unwrap_or_default());
+        let dts = position.saturating_sub(reorder);
+        let passed = track.last.map_or(0, |l| dts.saturating_sub(l.dts));
         // A joint moves the line no more than any other unit: readers that take their times from the reports (FFmpeg)
         // would see time turn back where a newcomer overlaps the last units.
         let passed_on_line = if joint { 0 } else { passed };
@@ -153,13 +161,15 @@ impl Timeline {
         let mut readers = i64::MIN;
         for track in &self.tracks {
             let Some(last) = track.last else { continue };
-            earliest = earliest.max(track.rate.ticks_to_micros(last.dts + track.frame));
-            readers = readers.max(track.rate.ticks_to_micros(last.dts) + micros(now.duration_since(last.at)));
+            let since = micros(now.duration_since(last.at));
+            let end = last.dts.saturating_add(track.frame);
+            earliest = earliest.max(track.rate.ticks_to_micros(end));
+            readers = readers.max(track.rate.ticks_to_micros(last.dts).saturating_add(since));
         }
         if earliest == i64::MIN {
             0
         } else if mapped > readers.saturating_add(AHEAD_AT_MOST) {
-            readers.max(earliest) - mapped
+            readers.max(earliest).saturating_sub(mapped)
         } else {
             earliest.saturating_sub(mapped).max(0)
         }
@@ -170,7 +180,7 @@ impl Timeline {
         let track = self.tracks.iter().find(|t| t.id == id)?;
         Some(RtpLine {
             rtp_time: track.rtp(position.0),
-            capture: CaptureTime(track.utc? + track.rate.ticks_to_micros(position.0)),
+            capture: CaptureTime(track.utc?).shifted(track.rate.ticks_to_micros(position.0)),
         })
     }
 
@@ -188,13 +198,14 @@ impl Timeline {
             let idle = track.rate.micros_to_ticks(micros(now.duration_since(last.at)));
             // Media that flows is expected a frame later; after a silence, where it would be by now.
             let ahead = if idle > 4 * track.frame { idle } else { track.frame };
-            return self.line(id, Position(last.dts + ahead));
+            return self.line(id, Position(last.dts.saturating_add(ahead)));
         }
         let other = self.tracks.iter().find_map(|t| Some((t.utc?, t.last?, t.rate)));
         let (micros_in, capture) = match other {
             Some((utc, last, rate)) => {
-                let there = rate.ticks_to_micros(last.dts) + micros(now.duration_since(last.at));
-                (there, CaptureTime(utc + there))
+                let since = micros(now.duration_since(last.at));
+                let there = rate.ticks_to_micros(last.dts).saturating_add(since);
+                (there, CaptureTime(utc).shifted(there))
             }
             None => (0, utc_now),
         };
@@ -214,19 +225,19 @@ impl Track {
     /// True when the unit goes on where its session's last one was: decoding time rises, and not by a leap that the
     /// capture clock knows nothing of.
     fn follows(&self, unit: &AccessUnit, offset: i64, last: Last) -> bool {
-        let passed = self.rate.ticks_to_micros(unit.dts.0 - last.media);
-        unit.dts.0 + offset > last.dts
-            && passed - unit.capture.micros_since(last.capture).max(0) <= STEP_AT_MOST
+        let passed = self.rate.ticks_to_micros(unit.dts.0.saturating_sub(last.media));
+        let captured = unit.capture.micros_since(last.capture).max(0);
+        unit.dts.0.saturating_add(offset) > last.dts && passed.saturating_sub(captured) <= STEP_AT_MOST
     }
 
     /// Moves the line towards the unit's capture time by what the ticks `passed` since the last unit allow. The track's
     /// first unit lays it down, and so does each one while nobody was told of it (`passed` is `None`).
     fn follow_utc(&mut self, capture: CaptureTime, position: i64, passed: Option<i64>) {
-        let measured = capture.0 - self.rate.ticks_to_micros(position);
+        let measured = capture.0.saturating_sub(self.rate.ticks_to_micros(position));
         self.utc = Some(match (self.utc, passed) {
             (Some(utc), Some(passed)) => {
                 let step = self.rate.ticks_to_micros(passed).clamp(0, 1_000_000) / SLEW;
-                utc + (measured - utc).clamp(-step, step)
+                utc.saturating_add(measured.saturating_sub(utc).clamp(-step, step))
             }
             _ => measured,
         });

@@ -241,3 +241,50 @@ async fn whatever_sessions_do_decoding_time_rises_on_every_track() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn times_made_to_overflow_something_do_not() {
+    use rand::{Rng, SeedableRng};
+    let mut dice = rand::rngs::StdRng::seed_from_u64(3);
+    let extremes = [
+        i64::MIN,
+        i64::MIN + 1,
+        -1,
+        0,
+        1,
+        i64::MAX - 1,
+        i64::MAX,
+        1 << 52,
+        -(1 << 52),
+        (1 << 52) - 1,
+    ];
+    let start = Instant::now();
+    for walk in 0..200 {
+        let mut s = Scene::new(walk);
+        let mut placed = 0;
+        for step in 0..500 {
+            let mut any = |reasonable: i64| match dice.random_range(0..3) {
+                0 => extremes[dice.random_range(0..extremes.len())],
+                1 => dice.random_range(-(1_i64 << 52)..1 << 52),
+                _ => reasonable,
+            };
+            let media = i64::from(step) * 3600;
+            let unit = unit(VIDEO, any(media), any(media), any(UTC + media));
+            let now = start + Duration::from_millis(u64::from(step as u32) * 40);
+            if let Some(at) = s.line.place(now, &unit) {
+                placed += 1;
+                assert!(s.line.line(VIDEO, at.position).is_some());
+            }
+            for track in [VIDEO, AUDIO] {
+                _ = (
+                    s.line.newest(track),
+                    s.line.expected(track, now, CaptureTime(UTC)),
+                );
+            }
+            if step % 50 == 0 {
+                s.line.begin_session();
+            }
+        }
+        assert!(placed > 50, "{placed}");
+    }
+}

@@ -7,9 +7,9 @@ use std::time::Duration;
 /// The two UDP addresses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct UdpAddresses {
-    /// RTP; port 0: the system picks an even port whose successor is free, and `rtcp` is that successor.
+    /// RTP; port 0: the system picks one; where both are 0, an even one and the successor of that.
     pub rtp: SocketAddr,
-    /// RTCP.
+    /// RTCP; port 0: the system picks one.
     pub rtcp: SocketAddr,
 }
 

@@ -12,7 +12,7 @@ use crate::sessions::Registered;
 use crate::{PlaySource, ReaderEvent};
 use bytes::BytesMut;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
@@ -65,6 +65,15 @@ pub(crate) struct Connection {
     pub(crate) stop: CancellationToken,
 }
 
+/// An IPv4 address that came as IPv6 as itself; any other stays as it is, with its scope (RFC 4007: a link-local address
+/// means nothing without).
+fn canonical(address: SocketAddr) -> SocketAddr {
+    match address.ip().to_canonical() {
+        IpAddr::V4(ip) => SocketAddr::from((ip, address.port())),
+        IpAddr::V6(_) => address,
+    }
+}
+
 /// What the loop was woken by.
 enum Wake {
     Stop,
@@ -76,7 +85,6 @@ enum Wake {
 /// Serves one connection until it ends.
 pub(crate) async fn serve(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>) {
     let local = stream.local_addr().unwrap_or(peer);
-    let canonical = |a: SocketAddr| SocketAddr::new(a.ip().to_canonical(), a.port());
     let id = Uuid::new_v4();
     let mut connection = Connection {
         session: new_session(&shared, id),

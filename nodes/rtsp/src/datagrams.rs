@@ -40,7 +40,7 @@ pub(crate) enum Wait {
 #[derive(Debug)]
 pub(crate) struct Datagrams {
     /// The client's address and the one it speaks to.
-    peer: IpAddr,
+    peer: SocketAddr,
     local: IpAddr,
     bytes: BytesMut,
     runs: VecDeque<Run>,
@@ -49,7 +49,8 @@ pub(crate) struct Datagrams {
 }
 
 impl Datagrams {
-    pub(crate) fn new(peer: IpAddr, local: IpAddr) -> Self {
+    /// Datagrams to this client, at other ports than this one.
+    pub(crate) fn new(peer: SocketAddr, local: IpAddr) -> Self {
         Self {
             peer,
             local,
@@ -81,7 +82,8 @@ impl Datagrams {
         let at = self.bytes.len();
         self.bytes.extend_from_slice(packet);
         patch(&mut self.bytes[at..]);
-        let to = SocketAddr::new(self.peer, port);
+        let mut to = self.peer;
+        to.set_port(port);
         if let Some(run) = self.runs.back_mut() {
             // A run ends with its first shorter packet: only the last one may be short.
             let whole = run.bytes == run.packets * run.segment;
@@ -147,5 +149,20 @@ impl Datagrams {
             self.budget = self.budget.saturating_add(more).min(BURST);
             self.refilled += Duration::from_millis(millis);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::net::SocketAddrV6;
+
+    #[test]
+    fn a_link_local_client_keeps_its_scope() {
+        let client = SocketAddrV6::new("fe80::7".parse().unwrap(), 5000, 0, 3);
+        let mut datagrams = Datagrams::new(client.into(), "fe80::1".parse().unwrap());
+        datagrams.push(6000, &[0; 12], false, 1, |_| {});
+        let to = SocketAddrV6::new("fe80::7".parse().unwrap(), 6000, 0, 3);
+        assert_eq!(datagrams.runs[0].to, to.into());
     }
 }

@@ -178,7 +178,7 @@ impl Connection {
             claim = Some((track, free.ok_or("another session uses this client_port")?));
             self.out
                 .datagrams
-                .get_or_insert_with(|| Datagrams::new(peer, local));
+                .get_or_insert_with(|| Datagrams::new(self.peer, local));
         }
         self.claims.retain(|(t, _)| *t != track);
         self.claims.extend(claim);

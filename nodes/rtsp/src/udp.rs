@@ -37,8 +37,8 @@ pub(crate) struct UdpPair {
 impl UdpPair {
     /// Binds both.
     pub(crate) fn bind(addresses: UdpAddresses) -> Result<Self, Error> {
-        let (rtp, rtcp) = if addresses.rtp.port() == 0 {
-            bind_adjacent(addresses.rtp.ip())?
+        let (rtp, rtcp) = if addresses.rtp.port() == 0 && addresses.rtcp.port() == 0 {
+            bind_adjacent(addresses.rtp.ip(), addresses.rtcp.ip())?
         } else {
             (bind_one("RTP", addresses.rtp)?, bind_one("RTCP", addresses.rtcp)?)
         };
@@ -182,7 +182,7 @@ fn bind_one(purpose: &'static str, address: SocketAddr) -> Result<Socket, Error>
 }
 
 /// An even port and its successor (RFC 3550 §11), both free.
-fn bind_adjacent(ip: IpAddr) -> Result<(Socket, Socket), Error> {
+fn bind_adjacent(ip: IpAddr, rtcp_ip: IpAddr) -> Result<(Socket, Socket), Error> {
     let port_of = |s: &Socket| {
         s.local_addr()
             .ok()
@@ -195,7 +195,7 @@ fn bind_adjacent(ip: IpAddr) -> Result<(Socket, Socket), Error> {
         let rtp = bind_one("RTP", SocketAddr::from((ip, 0)))?;
         let port = port_of(&rtp);
         let neighbour = port.checked_add(1).filter(|_| port % 2 == 0);
-        match neighbour.map(|n| bind_one("RTCP", SocketAddr::from((ip, n)))) {
+        match neighbour.map(|n| bind_one("RTCP", SocketAddr::from((rtcp_ip, n)))) {
             Some(Ok(rtcp)) => return Ok((rtp, rtcp)),
             _ => unusable.push(rtp),
         }

@@ -81,7 +81,12 @@ impl Bus for Gate {
         self.bus.serve(n, s)
     }
 
-    fn ask(&self, n: NodeName, r: NodeRequest, p: Duration) -> BoxFuture<'_, Result<NodeReply, RequestError>> {
+    fn ask(
+        &self,
+        n: NodeName,
+        r: NodeRequest,
+        p: Duration,
+    ) -> BoxFuture<'_, Result<NodeReply, RequestError>> {
         self.bus.ask(n, r, p)
     }
 

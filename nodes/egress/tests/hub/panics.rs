@@ -14,7 +14,8 @@ use weft_bus::{
     RequestError, Serving, StreamOwner, Subscription, UnitsAnswer,
 };
 use weft_wire::{
-    CloseReason, KeyframeRequest, Kick, NodeName, OwnerInfo, PublisherEvent, SessionId, StreamName, UnitsRequest,
+    CloseReason, KeyframeRequest, Kick, NodeName, OwnerInfo, PublisherEvent, SessionId, StreamName,
+    UnitsRequest,
 };
 
 struct Brittle {
@@ -45,7 +46,12 @@ impl Bus for Brittle {
     fn serve(&self, n: NodeName, s: Arc<dyn NodeService>) -> BoxFuture<'_, Result<Serving, Error>> {
         self.bus.serve(n, s)
     }
-    fn ask(&self, n: NodeName, r: NodeRequest, p: Duration) -> BoxFuture<'_, Result<NodeReply, RequestError>> {
+    fn ask(
+        &self,
+        n: NodeName,
+        r: NodeRequest,
+        p: Duration,
+    ) -> BoxFuture<'_, Result<NodeReply, RequestError>> {
         self.bus.ask(n, r, p)
     }
     fn tell(&self, event: PublisherEvent) {

@@ -138,6 +138,69 @@ async fn sound_may_come_and_go_with_the_publisher() {
     assert_eq!(viewer.closed(), None);
 }
 
+/// 640x360, from a real encoder, and its PPS.
+const OTHER_SETS: [&[u8]; 2] = [
+    &[
+        0x67, 0x42, 0xc0, 0x1f, 0xa6, 0x11, 0x02, 0x80, 0xbf, 0xe5, 0xc0, 0x44, 0x00, 0x00, 0x03, 0x00, 0x04,
+        0x00, 0x00, 0x03, 0x00, 0xc8, 0x3c, 0x60, 0xc8, 0x46,
+    ],
+    &[0x68, 0xc8, 0x42, 0x32, 0xc8],
+];
+
+#[tokio::test(start_paused = true)]
+async fn another_resolution_goes_on_in_the_same_session_with_its_parameter_sets_in_band() {
+    let (bus, old, egress, mut viewer) = scene(Setup::default()).await;
+    let before = viewer.seen.len();
+    old.vanish().await;
+    viewer.watch(700).await;
+    let setup = Setup {
+        sets: OTHER_SETS,
+        ..second()
+    };
+    let _new = Camera::start(&bus, setup).await;
+    let (mut sets, end) = (Vec::new(), Instant::now() + ms(1000));
+    while let Ok(event) = tokio::time::timeout_at(end, viewer.reader.next()).await {
+        if let weft_rtsp_server::ReaderEvent::Block(block) = &event
+            && block.key
+            && block.track == VIDEO
+        {
+            sets.push(OTHER_SETS.map(|set| block.bytes.windows(set.len()).any(|w| w == set)));
+        }
+        viewer.see(&event);
+    }
+    viewer.assert_sound();
+    assert_eq!(sets[0], [true, true], "in front of the first picture");
+    assert!(viewer.units(VIDEO).len() > 45 && viewer.seen.len() > before);
+    assert_eq!(viewer.closed(), None);
+    assert_eq!(egress.hubs()[0].tracks[0].parameter_sets, OTHER_SETS);
+}
+
+#[tokio::test(start_paused = true)]
+async fn sound_that_was_never_described_is_not_sent_and_counted() {
+    let bus: Arc<dyn Bus> = Arc::new(MemoryBus::new());
+    let mute = Setup {
+        audio: false,
+        ..Setup::default()
+    };
+    let old = Camera::start(&bus, mute).await;
+    sleep(ms(100)).await;
+    let egress = egress(&bus);
+    let mut viewer = Viewer::join(&egress, &[0]).await;
+    viewer.watch(1000).await;
+    old.vanish().await;
+    let _loud = Camera::start(&bus, second()).await;
+    viewer.watch(2000).await;
+    viewer.assert_sound();
+    assert!(viewer.units(AUDIO).is_empty());
+    assert!(viewer.units(VIDEO).len() > 60);
+    let unread = egress.counters().unread.load(Relaxed);
+    assert!((90..=101).contains(&unread), "{unread}");
+    // Whoever comes now is told of it.
+    let mut late = Viewer::join(&egress, &[0, 1]).await;
+    late.watch(1000).await;
+    assert!(late.units(AUDIO).len() > 40);
+}
+
 #[tokio::test(start_paused = true)]
 async fn another_codec_on_the_same_track_closes_the_readers_with_that_reason() {
     let (bus, old, egress, mut viewer) = scene(Setup::default()).await;
@@ -163,5 +226,11 @@ async fn a_session_that_claims_again_goes_on_without_a_seam() {
     assert!(run(&viewer.numbers(AUDIO)));
     assert_eq!(egress.hubs()[0].epoch.revision, 7);
     assert_eq!(egress.counters().takeovers.load(Relaxed), 0);
+    assert_eq!(egress.counters().lost.load(Relaxed), 0);
+    assert_eq!(egress.counters().fenced.load(Relaxed), 0);
+    // No picture came late for it, and no key unit was asked for.
+    let at: Vec<Instant> = viewer.seen.iter().map(|s| s.at).collect();
+    assert!(at.windows(2).all(|pair| pair[1] - pair[0] <= ms(40)));
+    assert!(old.wishes().iter().all(|wish| !wish.now));
     drop(bus);
 }

@@ -93,6 +93,12 @@ impl Viewer {
         self
     }
 
+    /// Writes down an event that the test took itself.
+    pub(crate) fn see(&mut self, event: &ReaderEvent) {
+        let (at, what) = (Instant::now(), What::of(event));
+        self.seen.push(Seen { at, what });
+    }
+
     /// Takes what is queued, waiting for nothing.
     pub(crate) fn drain(&mut self) -> &mut Self {
         while let Some(event) = self.reader.try_next() {

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering::SeqCst;
 use std::time::Duration;
 use tokio::net::UdpSocket;
 use tokio::time::Instant;
-use weft_rtsp_server::ServerConfig;
+use weft_rtsp_server::{ServerConfig, UdpAddresses};
 
 fn secs(duration: Duration) -> u64 {
     // The clock jumps to timers, which fire up to a millisecond late.
@@ -277,4 +277,82 @@ async fn readers_that_come_and_go_leave_nothing() {
     assert_eq!(server.counter("rtsp_sessions"), 0);
     assert_eq!(server.counter("weft_rtsp_readers_total"), 200);
     assert_eq!(server.video.readers(), 0);
+}
+
+#[tokio::test]
+async fn a_client_that_hangs_up_while_its_stream_is_looked_for_frees_all_at_once() {
+    let server = mock::start();
+    let mut client = Client::connect(&server).await;
+    let url = client.url("never");
+    client
+        .send(format!("DESCRIBE {url} RTSP/1.0\r\nCSeq: 1\r\n\r\n"))
+        .await;
+    server
+        .until(|| server.counter("rtsp_conns") == 1 && server.searches.load(SeqCst) == 1)
+        .await;
+    // What it says meanwhile is no hanging up.
+    client
+        .send(format!("OPTIONS {url} RTSP/1.0\r\nCSeq: 2\r\n\r\n"))
+        .await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(server.searches.load(SeqCst), 1);
+    let began = std::time::Instant::now();
+    drop(client);
+    server
+        .until(|| server.counter("rtsp_conns") == 0 && server.searches.load(SeqCst) == 0)
+        .await;
+    assert!(began.elapsed() < Duration::from_secs(2), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn what_a_client_sends_ahead_is_answered_when_its_stream_is_found() {
+    let server = mock::start();
+    let mut client = Client::connect(&server).await;
+    let url = client.url("slow");
+    client
+        .send(format!("DESCRIBE {url} RTSP/1.0\r\nCSeq: 1\r\n\r\n"))
+        .await;
+    server.until(|| server.searches.load(SeqCst) == 1).await;
+    client
+        .send(format!(
+            "OPTIONS {url} RTSP/1.0\r\nCSeq: 2\r\n\r\nOPTIONS {url} RTSP/1.0\r\nCSeq: 3\r\n\r\n"
+        ))
+        .await;
+    for (cseq, status) in [("1", 200), ("2", 200), ("3", 200)] {
+        let answer = client.answer().await;
+        assert_eq!((answer.header("CSeq"), answer.status), (cseq, status));
+    }
+}
+
+#[tokio::test]
+async fn a_reader_is_never_moved_by_a_second_description_of_its_stream() {
+    let server = mock::start();
+    let mut client = Client::connect(&server).await;
+    server.demo.picture(true, 100);
+    client.play("demo", &[0]).await;
+    let described = server.requests.lock().unwrap().len();
+    let url = client.url("demo");
+    let again = client.ask("DESCRIBE", &url, "").await;
+    assert_eq!(again.status, 200);
+    assert_eq!(
+        server.requests.lock().unwrap().len(),
+        described,
+        "nobody was asked to place it"
+    );
+}
+
+#[tokio::test]
+async fn a_fixed_rtcp_port_is_kept_where_the_rtp_port_is_free_to_choose() {
+    let free = std::net::UdpSocket::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let mut config = mock::config();
+    config.udp = Some(UdpAddresses {
+        rtp: "127.0.0.1:0".parse().unwrap(),
+        rtcp: free,
+    });
+    let server = mock::start_with(config);
+    assert_eq!(server.addresses().rtcp, Some(free));
+    assert_ne!(server.addresses().rtp.unwrap().port(), 0);
 }

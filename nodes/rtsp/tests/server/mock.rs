@@ -278,6 +278,23 @@ struct Handler {
     demo: Arc<Stream>,
     video: Arc<Stream>,
     requests: Arc<Mutex<Vec<DescribeRequest>>>,
+    searches: Arc<AtomicU64>,
+}
+
+/// A search under way.
+struct Search(Arc<AtomicU64>);
+
+impl Search {
+    fn begin(count: &Arc<AtomicU64>) -> Self {
+        count.fetch_add(1, SeqCst);
+        Self(Arc::clone(count))
+    }
+}
+
+impl Drop for Search {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, SeqCst);
+    }
 }
 
 impl PlayHandler for Handler {
@@ -293,7 +310,23 @@ impl PlayHandler for Handler {
             "moved" => Err(Refusal::Moved("rtsp://other:8554/moved".into())),
             "full" => Err(Refusal::Full),
             "later" => Err(Refusal::Unavailable(Duration::from_secs(3))),
-            "never" => return std::future::pending().boxed(),
+            "never" => {
+                let search = Search::begin(&self.searches);
+                return async {
+                    let _search = search;
+                    std::future::pending().await
+                }
+                .boxed();
+            }
+            "slow" => {
+                let (search, answer) = (Search::begin(&self.searches), found(&self.demo));
+                return async {
+                    let _search = search;
+                    tokio::time::sleep(Duration::from_millis(300)).await;
+                    answer
+                }
+                .boxed();
+            }
             _ => Err(Refusal::NotFound),
         };
         async { answer }.boxed()
@@ -305,6 +338,8 @@ pub struct Running {
     pub demo: Arc<Stream>,
     pub video: Arc<Stream>,
     pub requests: Arc<Mutex<Vec<DescribeRequest>>>,
+    /// Searches for streams under way.
+    pub searches: Arc<AtomicU64>,
     pub handle: Handle,
     pub stop: CancellationToken,
     pub task: tokio::task::JoinHandle<()>,
@@ -358,13 +393,16 @@ pub fn start_with(config: ServerConfig) -> Running {
         demo: Arc::clone(&demo),
         video: Arc::clone(&video),
         requests: Arc::clone(&requests),
+        searches: Arc::default(),
     };
+    let searches = Arc::clone(&handler.searches);
     let server = Server::bind(config, Arc::new(handler)).unwrap();
     let (handle, stop) = (server.handle(), CancellationToken::new());
     Running {
         demo,
         video,
         requests,
+        searches,
         handle,
         task: tokio::spawn(server.run(stop.clone())),
         stop,
