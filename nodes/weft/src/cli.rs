@@ -1,6 +1,7 @@
 //! The command line: subcommands, the flags that replace keys of the configuration, exit codes.
 //! What the commands do is in `command`.
 
+use crate::check::{self, Finding, Weight};
 use crate::command;
 use crate::node::Role;
 use clap::{Args, Parser, Subcommand};
@@ -31,8 +32,19 @@ enum Command {
     Egress,
     /// Standalone with a built-in publisher on the stream "demo".
     Demo,
-    /// Says what is wrong with a configuration, or prints the effective one.
-    Check,
+    /// Says what is wrong with a configuration, or prints the effective one; or looks at a NATS server's settings.
+    Check(Look),
+}
+
+/// What else `check` looks at.
+#[derive(Debug, Clone, Default, Args)]
+struct Look {
+    /// A NATS server's configuration file: says what live media wants otherwise.
+    #[arg(long, value_name = "FILE")]
+    nats_conf: Option<PathBuf>,
+    /// A NATS server's monitoring port, such as http://localhost:8222: the same as far as it shows.
+    #[arg(long, value_name = "URL")]
+    nats_monitor: Option<String>,
 }
 
 /// Flags stand above the configuration file; they are taken before a subcommand and after it.
@@ -104,7 +116,7 @@ impl Flags {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let (role, demo) = match cli.command {
-        Some(Command::Check) => return check(&cli.flags),
+        Some(Command::Check(look)) => return check(&cli.flags, &look),
         None | Some(Command::Standalone) => (Role::Standalone, false),
         Some(Command::Demo) => (Role::Standalone, true),
         Some(Command::Ingest) => (Role::Ingest, false),
@@ -116,7 +128,24 @@ pub fn main() -> ExitCode {
     }
 }
 
-fn check(flags: &Flags) -> ExitCode {
+fn check(flags: &Flags, look: &Look) -> ExitCode {
+    let file = look
+        .nats_conf
+        .as_deref()
+        .map(|file| (file.display().to_string(), check::nats_conf(file)));
+    let port = look
+        .nats_monitor
+        .as_deref()
+        .map(|url| (url.to_owned(), check::with_monitor(url)));
+    let servers: Vec<_> = file.into_iter().chain(port).collect();
+    if !servers.is_empty() {
+        let verdicts: Vec<bool> = servers.iter().map(|(name, found)| said(name, found)).collect();
+        return if verdicts.contains(&false) {
+            ExitCode::FAILURE
+        } else {
+            ExitCode::SUCCESS
+        };
+    }
     match flags.configuration(Faces::Both) {
         Ok(config) => {
             let notices = config.notices().into_iter().map(|notice| format!("# {notice}\n"));
@@ -128,6 +157,34 @@ fn check(flags: &Flags) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Prints what was found of a server; false when something is wrong.
+fn said(server: &str, found: &Result<Vec<Finding>, String>) -> bool {
+    let (text, good) = match found {
+        Err(why) => (format!("{why}\n"), false),
+        Ok(findings) => {
+            let wrong = findings.iter().any(|finding| finding.weight == Weight::Wrong);
+            let lines = findings.iter().map(|finding| {
+                let weight = match finding.weight {
+                    Weight::Wrong => "wrong",
+                    Weight::Note => "note ",
+                };
+                format!("  {weight}: {}\n", finding.text)
+            });
+            let verdict = if wrong {
+                "not fit for live media"
+            } else {
+                "fit for live media"
+            };
+            (
+                format!("{server}: {verdict}\n{}", lines.collect::<String>()),
+                !wrong,
+            )
+        }
+    };
+    command::say(&text);
+    good
 }
 
 #[allow(clippy::print_stderr)] // there is no log yet

@@ -38,6 +38,7 @@ pub(crate) fn serve(config: Config, role: Role, demo: bool) -> ExitCode {
 
 async fn run(config: Config, role: Role, demo: bool) -> anyhow::Result<()> {
     let shutdown = CancellationToken::new();
+    tokio::spawn(crate::check::watch(config.fabric.nats.monitor.clone()));
     signals::listen(shutdown.clone())?;
     let node = Node::build(config, role).await?;
     say(&(node.greeting(demo.then_some(DEMO_STREAM)) + "\n"));
