@@ -2,14 +2,9 @@
 //! How a node is chosen among the others is the bus's rule; what a client is answered is the RTSP server's.
 
 use crate::hub::TRY_AGAIN;
-use weft_bus::Members;
+use weft_bus::{Better, Members};
 use weft_rtsp_server::{DescribeRequest, Refusal};
-use weft_wire::{Guest, NodeName};
-
-/// From this fullness on a newcomer is handed to a less full node, if there is one below it
-const SOFT: f64 = 0.8;
-/// that is less full by so much.
-const LESS: f64 = 0.1;
+use weft_wire::{Guest, NodeName, NodeRecord};
 
 /// What this node says of its own room.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,41 +19,27 @@ pub(crate) enum Room {
 
 /// Ok: here. `room` is what the egress itself knows; the node's record may know more (bits per second, draining).
 pub(crate) fn place(members: &Members, room: Room, request: &DescribeRequest) -> Result<(), Refusal> {
-    let own = members.own();
-    let fullness = own.fullness(Guest::Reader);
-    let room = match room {
-        Room::Left if own.draining => Room::Draining,
-        Room::Left if fullness >= 1.0 => Room::Full,
-        room => room,
-    };
-    if room == Room::Left && fullness < SOFT {
-        return Ok(());
-    }
-    // A node that is only filling up hands on to nodes that will keep what they get: two of them never play ball.
-    let fits = |other: f64| room != Room::Left || (other < SOFT && other + LESS <= fullness);
-    match (elsewhere(members), room) {
-        (Some((address, other)), _) if fits(other) => Err(Refusal::Moved(url(&address, request))),
-        (_, Room::Left) => Ok(()),
-        (_, Room::Full) => Err(Refusal::Full),
-        (_, Room::Draining) => Err(Refusal::Unavailable(TRY_AGAIN)),
-    }
-}
-
-/// The RTSP address and fullness of another node that takes readers.
-fn elsewhere(members: &Members) -> Option<(String, f64)> {
     let mut unfit: Vec<NodeName> = Vec::new();
     // Each round but the last puts at least one node aside.
     loop {
-        let chosen = members.choose(Guest::Reader, &unfit);
-        if chosen.is_empty() {
-            return None;
+        let (candidates, must) = match members.better(Guest::Reader, &unfit) {
+            Better::Offer { candidates, must } => (candidates, must || room != Room::Left),
+            Better::Stay if room == Room::Left => return Ok(()),
+            Better::Stay => (members.choose(Guest::Reader, &unfit), true),
+        };
+        let speaks = |(_, node): &&(NodeName, NodeRecord)| !node.addresses.rtsp.is_empty();
+        if let Some((_, node)) = candidates.iter().find(speaks) {
+            return Err(Refusal::Moved(url(&node.addresses.rtsp, request)));
         }
-        for (name, record) in chosen {
-            if !record.addresses.rtsp.is_empty() {
-                return Some((record.addresses.rtsp.clone(), record.fullness(Guest::Reader)));
-            }
-            unfit.push(name);
+        if candidates.is_empty() {
+            return match room {
+                _ if !must => Ok(()),
+                Room::Draining => Err(Refusal::Unavailable(TRY_AGAIN)),
+                _ if members.own().draining => Err(Refusal::Unavailable(TRY_AGAIN)),
+                Room::Left | Room::Full => Err(Refusal::Full),
+            };
         }
+        unfit.extend(candidates.into_iter().map(|(name, _)| name));
     }
 }
 
