@@ -3,6 +3,7 @@
 
 mod exact;
 mod fabric;
+mod faults;
 mod first_picture;
 mod hostile;
 mod life;

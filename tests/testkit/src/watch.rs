@@ -52,6 +52,8 @@ pub struct Notes {
     pub pictures: Vec<Picture>,
     /// Sessions that ended.
     pub ends: Vec<End>,
+    /// The address of the session that plays now.
+    pub at: Option<String>,
 }
 
 /// A reader at work; it leaves when dropped.
@@ -63,7 +65,8 @@ pub struct Watcher {
 }
 
 impl Watcher {
-    /// Begins to read at the first of these addresses; when a session ends, the next one's turn has come.
+    /// Begins to read at the first of these addresses, as soon as it is served there; when a session has ended, each
+    /// attempt after it goes to the next.
     pub fn start(homes: Vec<String>) -> Self {
         let notes = Arc::new(Mutex::new(Notes::default()));
         let (homes, seen) = watch::channel(homes);
@@ -109,17 +112,20 @@ async fn run(homes: watch::Receiver<Vec<String>>, notes: Arc<Mutex<Notes>>) {
             oracle::open(&url, Over::Tcp).await?.play().await
         });
         if let Ok(Ok(mut reader)) = attempt.await {
+            lock(&notes).at = Some(url.clone());
             let why = match read(&mut reader, session, &notes).await {
                 Ok(()) => "closed by the server".to_owned(),
                 Err(error) => format!("{error:#}"),
             };
             let at = Instant::now();
-            lock(&notes).ends.push(End { at, url, why });
+            let mut notes = lock(&notes);
+            notes.at = None;
+            notes.ends.push(End { at, url, why });
             session += 1;
         } else {
             tokio::time::sleep(PAUSE).await;
         }
-        turn += 1;
+        turn += usize::from(session > 0);
     }
 }
 

@@ -1,6 +1,7 @@
 //! One connection to NATS: watched, judged at each connect, and fed without waiting.
 //! What travels on it is the business of the files beside this one.
 
+use super::choice::Choice;
 use super::config::{NatsConfig, Purpose};
 use super::hint::Hint;
 use super::server::{self, JetStream};
@@ -88,10 +89,10 @@ impl Link {
             events.event(event, &count);
             std::future::ready(())
         });
-        // Only looked at: which server is next is the client's choice.
+        let choice = Choice::default();
         let options = options.reconnect_to_server_callback(move |servers, _| {
             attempts.attempt(&servers);
-            std::future::ready(None)
+            std::future::ready(choice.next(&servers))
         });
         let client = options
             .connect(addresses)
@@ -137,7 +138,10 @@ impl Link {
     pub(super) fn away(&self) -> Error {
         match &*self.health.borrow() {
             Health::Unfit(why) => Error::Refused(why.clone()),
-            _ => Error::Away(format!("no connection to NATS at {}", self.servers)),
+            _ => Error::Away(match self.hint.causes() {
+                Some(causes) => format!("no connection to NATS: {causes}"),
+                None => format!("no connection to NATS at {}", self.servers),
+            }),
         }
     }
 

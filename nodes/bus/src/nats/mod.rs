@@ -3,6 +3,7 @@
 
 mod answer;
 mod bucket;
+mod choice;
 mod config;
 mod feed;
 mod hint;

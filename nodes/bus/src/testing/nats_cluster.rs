@@ -152,13 +152,15 @@ impl NatsCluster {
         None
     }
 
-    /// How many clients are connected to a server now.
+    /// The names that the clients connected to a server have given themselves.
     ///
     /// # Errors
     /// If it does not answer.
-    pub async fn clients(&self, index: usize) -> io::Result<u64> {
-        let said = self.monitor(index, "/varz").await?;
-        Ok(said["connections"].as_u64().unwrap_or_default())
+    pub async fn clients(&self, index: usize) -> io::Result<Vec<String>> {
+        let said = self.monitor(index, "/connz").await?;
+        let connections = said["connections"].as_array().cloned().unwrap_or_default();
+        let name = |connection: &Value| connection["name"].as_str().map(str::to_owned);
+        Ok(connections.iter().filter_map(name).collect())
     }
 
     /// Waits until every server says that it and its copies of the streams are up to date.
