@@ -48,6 +48,16 @@ counters! {
     refused_full => "weft_ingest_refused_full_total",
     /// Offers refused: the bus is away or the node is shutting down.
     refused_unavailable => "weft_ingest_refused_unavailable_total",
+    /// Offers that another node took for this one.
+    offers_passed_on => "weft_ingest_offers_passed_on_total",
+    /// Offers that this node took for another one.
+    offers_taken => "weft_ingest_offers_taken_total",
+    /// Times another node was asked to take an offer and did not.
+    offers_not_taken => "weft_ingest_offers_not_taken_total",
+    /// Events channels ended because their session opened a fifth one.
+    events_ended_early => "weft_ingest_events_ended_early_total",
+    /// Events channels refused because the node had as many as it may.
+    events_refused => "weft_ingest_events_refused_total",
     /// RTP packets received.
     packets => "weft_ingest_rtp_packets_total",
     /// Bytes of RTP payload received.

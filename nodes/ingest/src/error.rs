@@ -2,6 +2,7 @@
 //! The table of statuses is MediaMTX's and RFC 9725's; finding out which applies is the handlers' work.
 
 use actix_web::http::StatusCode;
+use serde::Serialize;
 use weft_wire::{CloseReason, NameError};
 
 /// A request of a publisher that was not done.
@@ -44,6 +45,22 @@ pub enum Error {
     /// Names cannot be claimed now.
     #[error("{0}, try again")]
     Unavailable(String),
+    /// Neither this node nor any that was asked has a place.
+    #[error("{why}; {}, try again", asked_others(*.asked))]
+    NoRoom {
+        /// Why not this one.
+        why: String,
+        /// How many others were asked.
+        asked: usize,
+    },
+    /// What another node answered to an offer that was passed on to it: its status and words.
+    #[error("{words}")]
+    Elsewhere {
+        /// 400, 406 or 409.
+        status: u16,
+        /// What is wrong.
+        words: String,
+    },
     /// The session part of the URL is none of ours.
     #[error("invalid secret")]
     InvalidSecret,
@@ -62,6 +79,27 @@ pub enum Error {
 }
 
 impl Error {
+    /// `{"status":"error","error":"..."}` as MediaMTX writes it; a closed session's reason as a token of its own.
+    pub(crate) fn to_json(&self) -> String {
+        #[derive(Serialize)]
+        struct Body {
+            status: &'static str,
+            error: String,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            reason: Option<&'static str>,
+        }
+        let body = Body {
+            status: "error",
+            error: self.to_string(),
+            reason: match self {
+                Self::Closed(reason) => Some(reason.token()),
+                _ => None,
+            },
+        };
+        // Strings have a JSON form, whatever is in them.
+        serde_json::to_string(&body).expect("strings have a JSON form")
+    }
+
     /// The HTTP status it is answered with.
     #[must_use]
     pub fn status(&self) -> StatusCode {
@@ -78,11 +116,24 @@ impl Error {
             // One publisher per name.
             Self::Conflict(_) => StatusCode::CONFLICT,
             // RFC 9725 §4.5: overload, with Retry-After.
-            Self::Full(_) | Self::Draining | Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Full(_) | Self::Draining | Self::NoRoom { .. } | Self::Unavailable(_) => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::Elsewhere { status, .. } => {
+                StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+            }
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Closed(_) => StatusCode::GONE,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
+    }
+}
+
+fn asked_others(asked: usize) -> String {
+    match asked {
+        0 => "there is no other node to take it".to_owned(),
+        1 => "one other node was asked and did not take it".to_owned(),
+        n => format!("{n} other nodes were asked and none took it"),
     }
 }

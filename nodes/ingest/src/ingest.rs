@@ -1,6 +1,7 @@
 //! The ingest role as others hold it: start, HTTP routes, views, shutdown.
 //! What happens in between is done by the actors.
 
+use crate::channels::Channels;
 use crate::config::{Identity, IngestConfig};
 use crate::counters::Counters;
 use crate::http::{ReachedAt, State};
@@ -39,7 +40,7 @@ pub struct Ingest {
     pub(crate) state: State,
     counters: Arc<Counters>,
     /// Sessions and offers not yet over.
-    open: watch::Receiver<usize>,
+    pub(crate) open: watch::Receiver<usize>,
     /// Our own, to be stopped at the end.
     arbiter: Option<ArbiterHandle>,
 }
@@ -89,6 +90,8 @@ impl Ingest {
             Arc::clone(&counters),
         ));
         let node = identity.name.clone();
+        let channels = Channels::new(config.max_publishers, Arc::clone(&counters));
+        let held = fabric.clone();
         let counted = Arc::clone(&counters);
         let sessions: Addr<Sessions> = Sessions::start_in_arbiter(arbiter, move |_| {
             Sessions::new(fabric, identity, answerer, counted, count)
@@ -97,9 +100,11 @@ impl Ingest {
             state: State {
                 sessions,
                 config,
+                fabric: held,
                 counters: Arc::clone(&counters),
                 node,
                 refusals: Arc::default(),
+                channels: Arc::new(channels),
             },
             counters,
             open,
@@ -148,6 +153,8 @@ impl Ingest {
                 "publishers' sessions did not end in time"
             );
         }
+        // Those of this node's sessions have ended with their last word.
+        self.state.channels.end();
         if let Some(arbiter) = &self.arbiter {
             arbiter.stop();
         }

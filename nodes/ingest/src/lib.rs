@@ -1,10 +1,12 @@
 //! The ingest role: WHIP publishers (RFC 9725) become streams on the bus. HTTP handlers, one session actor per publisher,
 //! the way from RTP packets to published units; sockets and encryption are `weft-rtc`'s, readers the egress's.
 
+mod channels;
 mod claim;
 mod config;
 mod counters;
 mod error;
+mod events;
 mod gop_cache;
 #[cfg(test)]
 mod gop_cache_tests;
@@ -16,7 +18,10 @@ mod messages;
 mod opening;
 mod owner;
 mod ownership;
+mod placement;
 mod receive;
+mod remote;
+mod service;
 mod session;
 #[cfg(test)]
 mod session_tests;
@@ -24,7 +29,13 @@ mod sessions;
 mod standing;
 mod steer;
 mod sweep;
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
+pub mod synthetic;
+#[cfg(any(test, feature = "testing"))]
+#[cfg_attr(
+    not(test),
+    allow(dead_code, clippy::unwrap_used, reason = "most of it is for this crate's own tests")
+)]
 mod testing;
 mod view;
 

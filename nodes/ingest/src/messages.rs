@@ -13,7 +13,7 @@ use weft_rtc::PeerAddresses;
 use weft_wire::{CloseReason, Epoch, SessionId, StreamName};
 
 /// To `Sessions`: an offer to publish.
-#[derive(Debug, Message)]
+#[derive(Debug, Clone, Message)]
 #[rtype(result = "Result<Published, Error>")]
 pub(crate) struct Publish {
     pub(crate) stream: StreamName,

@@ -35,6 +35,26 @@ pub(crate) struct Opening {
     pub(crate) sessions: Addr<Sessions>,
 }
 
+/// Refuses a newcomer where the owner of the name, wherever it is, is well, is not to be replaced, and is not the session
+/// that the newcomer comes from.
+///
+/// # Errors
+/// [`Error::Conflict`], or [`Error::Unavailable`] when it cannot be known.
+pub(crate) async fn refuse_conflict(
+    fabric: &Fabric,
+    stream: &StreamName,
+    moves: Option<SessionId>,
+) -> Result<(), Error> {
+    if fabric.config.override_publisher {
+        return Ok(());
+    }
+    match claim::owner_is_well(&*fabric.bus, stream, moves, false).await {
+        Ok(false) => Ok(()),
+        Ok(true) => Err(Error::Conflict(stream.to_string())),
+        Err(error) => Err(Error::Unavailable(error.to_string())),
+    }
+}
+
 /// Answers an offer; the session runs when this returns.
 pub(crate) async fn answer(
     opening: Opening,
@@ -42,13 +62,7 @@ pub(crate) async fn answer(
     reached_at: Option<IpAddr>,
     answerer: Arc<dyn Answerer>,
 ) -> Result<(String, Entry), Error> {
-    let Fabric { config, bus, .. } = &opening.fabric;
-    if !config.override_publisher {
-        let well = claim::owner_is_well(&**bus, &opening.stream, opening.moves, false).await;
-        if well.map_err(|error| Error::Unavailable(error.to_string()))? {
-            return Err(Error::Conflict(opening.stream.to_string()));
-        }
-    }
+    refuse_conflict(&opening.fabric, &opening.stream, opening.moves).await?;
     let (opened, entry) = oneshot::channel();
     let make = Box::new(move |tracks: &[NegotiatedTrack], peer: Arc<dyn Peer>| {
         let (entry, receiver) = open(opening, tracks, peer);

@@ -123,7 +123,17 @@ impl Source {
             (_, true) => lengthen(&[SPS, PPS, &slice]),
             (_, false) => lengthen(&[&slice]),
         };
-        let block = self.packetiser.packetise(&data, key, self.timestamp);
+        self.packets(&data, key)
+    }
+
+    /// The packets of a picture whose one slice this is, NAL header included.
+    pub(crate) fn picture(&mut self, key: bool, slice: &[u8]) -> Vec<ReceivedRtp> {
+        let data = if key { lengthen(&[SPS, PPS, slice]) } else { lengthen(&[slice]) };
+        self.packets(&data, key)
+    }
+
+    fn packets(&mut self, data: &[u8], key: bool) -> Vec<ReceivedRtp> {
+        let block = self.packetiser.packetise(data, key, self.timestamp);
         self.timestamp = self.timestamp.wrapping_add(self.step);
         let mut packets = Vec::new();
         for (i, offset) in block.offsets.iter().enumerate() {
@@ -221,16 +231,21 @@ pub(crate) fn ingest(
     registry: Arc<dyn Registry>,
     node: &str,
 ) -> Ingest {
+    let members = weft_bus::Members::alone(NodeName::new(node).unwrap());
+    ingest_among(config, bus, registry, members)
+}
+
+/// The same, seeing other nodes.
+pub(crate) fn ingest_among(
+    config: IngestConfig,
+    bus: Arc<dyn Bus>,
+    registry: Arc<dyn Registry>,
+    members: weft_bus::Members,
+) -> Ingest {
+    let identity = identity(members.node().as_str());
     let answerer = Arc::new(FakeAnswerer(vec![video(), audio(1)]));
-    Ingest::with(
-        config,
-        bus,
-        registry,
-        weft_bus::Members::alone(NodeName::new(node).unwrap()),
-        answerer,
-        identity(node),
-        &Arbiter::current(),
-    )
+    let arbiter = Arbiter::current();
+    Ingest::with(config, bus, registry, members, answerer, identity, &arbiter)
 }
 
 /// Feeds packets; returns what the receiver wants sent back.

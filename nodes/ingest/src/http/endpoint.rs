@@ -1,14 +1,18 @@
 //! The WHIP endpoint of a stream, `/{path}/whip`: what a publisher may ask before, and its offer (RFC 9725 §4.2).
 //! The session it opens has a URL of its own, see `resource`.
 
-use super::{ReachedAt, State, body, finish, reply, stream};
-use crate::counters::add;
+use super::{ReachedAt, State, body, events, finish, query, reply, stream};
 use crate::error::Error;
 use crate::live::Client;
-use crate::messages::{Publish, Published};
+use crate::messages::Publish;
+use crate::placement::Placed;
+use crate::remote::Target;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
-use weft_wire::StreamName;
+use weft_wire::{ResourceMethod, SessionId, StreamName};
+
+/// The parameter by which a publisher shows the session it comes from: `{node}.{secret}`.
+pub(crate) const MOVES: &str = "moves";
 
 /// `OPTIONS` that is no preflight: which bodies are taken, which ICE servers to use.
 pub(super) async fn options(request: HttpRequest, state: web::Data<State>) -> HttpResponse {
@@ -33,15 +37,7 @@ pub(super) async fn post(
 ) -> HttpResponse {
     let result = publish(&request, payload, &state).await;
     if let Err(error) = &result {
-        let counters = &state.counters;
-        let counter = match error {
-            Error::Conflict(_) => &counters.refused_conflict,
-            Error::Full(_) => &counters.refused_full,
-            Error::Unavailable(_) | Error::Internal(_) => &counters.refused_unavailable,
-            _ => &counters.refused_offer,
-        };
-        add(counter, 1);
-        state.refusals.log(request.path(), error);
+        state.refusals.note(&state.counters, request.path(), error);
     }
     finish(result)
 }
@@ -52,9 +48,11 @@ async fn publish(request: &HttpRequest, payload: web::Payload, state: &State) ->
     let offer = body::text(request, payload).await?;
     weft_sdp::offer::check(&offer).map_err(Error::from)?;
     let user_agent = request.headers().get(header::USER_AGENT);
+    // It stands for a session, and is of use once.
+    let query = query::without(request.query_string(), MOVES);
     let client = Client {
         principal: String::new(),
-        query: request.query_string().to_owned(),
+        query: query.clone(),
         user_agent: user_agent
             .and_then(|v| v.to_str().ok())
             .unwrap_or_default()
@@ -65,30 +63,37 @@ async fn publish(request: &HttpRequest, payload: web::Payload, state: &State) ->
         offer,
         client,
         reached_at: request.conn_data::<ReachedAt>().map(|at| at.0),
-        moves: None,
+        moves: moves(request, &stream, state).await,
     };
-    let published = state
-        .sessions
-        .send(publish)
-        .await
-        .map_err(|_| Error::Unavailable("this node is shutting down".to_owned()))??;
-    Ok(created(request, state, &stream, published))
+    let address = request.peer_addr().map(|address| address.to_string());
+    let placed = state.place(publish, address.unwrap_or_default()).await?;
+    Ok(created(state, &stream, &query, placed))
 }
 
-fn created(request: &HttpRequest, state: &State, stream: &StreamName, published: Published) -> HttpResponse {
-    let query = match request.query_string() {
+/// The session that the client comes from, where its URL shows that session's secret and the session runs. Another
+/// stream's, a wrong or an ended one is none: then this is an offer like any other.
+async fn moves(request: &HttpRequest, stream: &StreamName, state: &State) -> Option<SessionId> {
+    let shown = query::value(request.query_string(), MOVES)?;
+    let target = Target::parse(shown, &state.node).ok()?;
+    let asked = state.resource(&target, ResourceMethod::Events, String::new());
+    let old = asked.await.ok().filter(|reply| reply.status == 200)?;
+    old.session.filter(|_| old.stream.as_ref() == Some(stream))
+}
+
+fn created(state: &State, stream: &StreamName, query: &str, placed: Placed) -> HttpResponse {
+    let query = match query {
         "" => String::new(),
         query => format!("?{query}"),
     };
     // The node's name lets any other node pass on what concerns this session.
-    let location = format!("/{stream}/whip/{}.{}{query}", state.node, published.secret);
+    let url = format!("/{stream}/whip/{}.{}", placed.node, placed.secret);
     let mut response = HttpResponse::Created();
     response
         .content_type("application/sdp")
         .insert_header((header::ETAG, "*"))
-        .insert_header(("ID", published.live.id.to_string()))
+        .insert_header(("ID", placed.session.to_string()))
         .insert_header(("Accept-Patch", "application/trickle-ice-sdpfrag"))
-        .insert_header((header::LOCATION, location))
+        .insert_header((header::LOCATION, format!("{url}{query}")))
         .insert_header((
             header::ACCESS_CONTROL_EXPOSE_HEADERS,
             "ETag, ID, Accept-Patch, Link, Location",
@@ -96,5 +101,6 @@ fn created(request: &HttpRequest, state: &State, stream: &StreamName, published:
     for server in &state.config.ice_servers {
         response.append_header((header::LINK, reply::ice_link(server)));
     }
-    response.body(published.answer)
+    response.append_header((header::LINK, events::link(&format!("{url}/events{query}"))));
+    response.body(placed.answer)
 }

@@ -1,9 +1,11 @@
 //! The HTTP face of ingest: WHIP (RFC 9725) with MediaMTX's routes, headers and statuses, and the publish page.
-//! Handlers read the request, ask `Sessions` or a session once, and word the answer.
+//! Handlers read the request, ask who knows, here or on another node, and word the answer.
 
 mod body;
 mod endpoint;
+mod events;
 mod page;
+mod query;
 mod refusals;
 mod reply;
 mod resource;
@@ -11,8 +13,10 @@ mod resource;
 mod tests;
 
 use crate::IngestConfig;
+use crate::channels::Channels;
 use crate::counters::Counters;
 use crate::error::Error;
+use crate::ownership::Fabric;
 use crate::sessions::Sessions;
 use actix::Addr;
 use actix_web::body::{BoxBody, MessageBody};
@@ -35,9 +39,11 @@ pub(crate) struct ReachedAt(pub(crate) IpAddr);
 pub(crate) struct State {
     pub(crate) sessions: Addr<Sessions>,
     pub(crate) config: Arc<IngestConfig>,
+    pub(crate) fabric: Fabric,
     pub(crate) counters: Arc<Counters>,
     pub(crate) node: NodeName,
     pub(crate) refusals: Arc<Refusals>,
+    pub(crate) channels: Arc<Channels>,
 }
 
 impl State {
@@ -58,6 +64,12 @@ impl State {
                     .route(web::delete().to(resource::delete))
                     .route(web::get().to(resource::get))
                     .default_service(web::to(reply::unknown)),
+            )
+            .service(
+                web::resource("/{path:.*}/whip/{secret:[^/]+}/events")
+                    .wrap(from_fn(common))
+                    .route(web::get().to(events::get))
+                    .default_service(web::to(|| async { reply::method("GET, OPTIONS") })),
             )
             .service(
                 web::resource("/{path:.*}/whip")

@@ -1,6 +1,7 @@
-//! One log line a second about refused offers, however many there are.
-//! How many of which kind is counted elsewhere.
+//! Refused offers: each counted by its kind, and one log line a second about them, however many there are.
+//! Whether an offer is refused is decided elsewhere.
 
+use crate::counters::{Counters, add};
 use crate::error::Error;
 use crate::live::lock;
 use std::sync::Mutex;
@@ -17,8 +18,19 @@ const PATH_SHOWN: usize = 120;
 pub(crate) struct Refusals(Mutex<(Option<Instant>, u64)>);
 
 impl Refusals {
-    /// Notes a refused offer.
-    pub(super) fn log(&self, path: &str, error: &Error) {
+    /// Notes a refused offer to a path.
+    pub(crate) fn note(&self, counters: &Counters, path: &str, error: &Error) {
+        let counter = match error {
+            Error::Conflict(_) | Error::Elsewhere { status: 409, .. } => &counters.refused_conflict,
+            Error::Full(_) | Error::Draining | Error::NoRoom { .. } => &counters.refused_full,
+            Error::Unavailable(_) | Error::Internal(_) => &counters.refused_unavailable,
+            _ => &counters.refused_offer,
+        };
+        add(counter, 1);
+        self.log(path, error);
+    }
+
+    fn log(&self, path: &str, error: &Error) {
         let now = Instant::now();
         let quiet = {
             let (last, quiet) = &mut *lock(&self.0);

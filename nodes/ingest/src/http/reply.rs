@@ -3,42 +3,54 @@
 
 use crate::config::IceServer;
 use crate::error::Error;
-use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
-use serde::Serialize;
+use actix_web::{HttpResponse, HttpResponseBuilder};
+use weft_wire::ResourceReply;
 
 /// Seconds a client should wait before it tries a full or unavailable node again.
 const RETRY_AFTER_SECONDS: &str = "2";
 
-#[derive(Serialize)]
-struct ErrorBody<'a> {
-    status: &'static str,
-    error: &'a str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<&'static str>,
+/// The error's JSON with its status.
+pub(super) fn error(error: &Error) -> HttpResponse {
+    json(error.status(), error.to_json())
 }
 
-/// `{"status":"error","error":"..."}` with the error's status; a closed session's reason as a token of its own.
-pub(super) fn error(error: &Error) -> HttpResponse {
-    let status = error.status();
+fn json(status: StatusCode, body: String) -> HttpResponse {
+    build(status).content_type("application/json").body(body)
+}
+
+/// An answer of this status; overload says when to come again, to scripts too.
+fn build(status: StatusCode) -> HttpResponseBuilder {
     let mut response = HttpResponse::build(status);
     if status == StatusCode::SERVICE_UNAVAILABLE {
-        response.insert_header((header::RETRY_AFTER, RETRY_AFTER_SECONDS));
+        response
+            .insert_header((header::RETRY_AFTER, RETRY_AFTER_SECONDS))
+            .insert_header((header::ACCESS_CONTROL_EXPOSE_HEADERS, "Retry-After"));
     }
-    response.json(ErrorBody {
-        status: "error",
-        error: &error.to_string(),
-        reason: match error {
-            Error::Closed(reason) => Some(reason.token()),
-            _ => None,
-        },
-    })
+    response
 }
 
-/// `{"status":"ok"}`.
-pub(super) fn ok() -> HttpResponse {
-    HttpResponse::Ok().json(serde_json::json!({ "status": "ok" }))
+/// What a session's node answered, as it said it.
+pub(super) fn passed(reply: ResourceReply) -> HttpResponse {
+    // Another node's word: what is no status or header is a fault of that node's.
+    let status = StatusCode::from_u16(reply.status).unwrap_or(StatusCode::BAD_GATEWAY);
+    let mut response = build(status);
+    if let Ok(etag) = HeaderValue::from_str(&reply.etag)
+        && !etag.is_empty()
+    {
+        response.insert_header((header::ETAG, etag));
+    }
+    if let Ok(content_type) = HeaderValue::from_str(&reply.content_type)
+        && !content_type.is_empty()
+    {
+        response.insert_header((header::CONTENT_TYPE, content_type));
+    }
+    if reply.body.is_empty() {
+        response.finish()
+    } else {
+        response.body(reply.body)
+    }
 }
 
 /// A route that is none.
@@ -91,4 +103,13 @@ pub(super) fn ice_link(server: &IceServer) -> String {
         );
     }
     link
+}
+
+/// A method that does not belong to a URL which is there (RFC 9110 §15.5.6).
+pub(super) fn method(allowed: &'static str) -> HttpResponse {
+    let mut response = error(&Error::Method);
+    response
+        .headers_mut()
+        .insert(header::ALLOW, HeaderValue::from_static(allowed));
+    response
 }

@@ -1,73 +1,11 @@
 //! MediaMTX's table of WHIP requests and answers, row by row, and what RFC 9725 and the design add to it.
 //! Offers are answered by a fake; sessions and bus are the real ones.
 
-use crate::testing::{OFFER, ingest, made, memory};
-use crate::{Error, IceServer, Ingest, IngestConfig};
-use actix_web::body::MessageBody;
-use actix_web::dev::{Service, ServiceResponse};
-use actix_web::http::{Method, StatusCode};
-use actix_web::{App, test};
+use super::{FRAGMENT, SDP, UUID, call, node, published};
+use crate::testing::{OFFER, made};
+use crate::{Error, IceServer, IngestConfig};
+use actix_web::http::StatusCode;
 use weft_wire::CloseReason;
-
-const SDP: (&str, &str) = ("Content-Type", "application/sdp");
-const FRAGMENT: (&str, &str) = ("Content-Type", "application/trickle-ice-sdpfrag");
-const UUID: &str = "00000000-0000-4000-8000-000000000000";
-
-fn node(config: IngestConfig) -> Ingest {
-    let (bus, registry) = memory();
-    ingest(config, bus, registry, "here")
-}
-
-/// An answer, taken apart.
-struct Answer {
-    status: u16,
-    headers: Vec<(String, String)>,
-    body: String,
-}
-
-impl Answer {
-    fn header(&self, name: &str) -> Option<&str> {
-        let found = self.headers.iter().find(|(n, _)| n.eq_ignore_ascii_case(name));
-        found.map(|(_, v)| v.as_str())
-    }
-
-    fn error(&self) -> String {
-        let body: serde_json::Value = serde_json::from_str(&self.body).unwrap();
-        assert_eq!(body["status"], "error", "{}", self.body);
-        body["error"].as_str().unwrap().to_owned()
-    }
-}
-
-async fn call(ingest: &Ingest, method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> Answer {
-    let app = test::init_service(App::new().configure(ingest.routes())).await;
-    let mut request = test::TestRequest::default()
-        .method(Method::from_bytes(method.as_bytes()).unwrap())
-        .uri(url);
-    for header in headers {
-        request = request.insert_header(*header);
-    }
-    let response = app
-        .call(request.set_payload(body.to_owned()).to_request())
-        .await
-        .unwrap();
-    take_apart(response).await
-}
-
-async fn take_apart<B: MessageBody>(response: ServiceResponse<B>) -> Answer {
-    Answer {
-        status: response.status().as_u16(),
-        headers: (response.headers().iter())
-            .map(|(n, v)| (n.to_string(), v.to_str().unwrap().to_owned()))
-            .collect(),
-        body: String::from_utf8(test::read_body(response).await.to_vec()).unwrap(),
-    }
-}
-
-async fn published(ingest: &Ingest) -> String {
-    let answer = call(ingest, "POST", "/cam/1/whip", &[SDP], OFFER).await;
-    assert_eq!(answer.status, 201, "{}", answer.body);
-    answer.header("Location").unwrap().to_owned()
-}
 
 #[actix::test]
 async fn an_offer_is_answered_with_all_that_a_client_needs() {
@@ -117,6 +55,10 @@ async fn an_offer_is_answered_with_all_that_a_client_needs() {
         links[1],
         "<turn:turn.example>; rel=\"ice-server\"; username=\"u\"; credential=\"p\\\"w\"; credential-type=\"password\""
     );
+    let events = format!("/cam/1/whip/here.{secret}/events?jwt=x");
+    let relation = "rel=\"urn:ietf:params:whip:ext:core:server-sent-events\"; events=\"move,closed\"";
+    assert_eq!(*links[2], format!("<{events}>; {relation}"));
+    assert_eq!(links.len(), 3);
 }
 
 #[actix::test]
@@ -172,6 +114,7 @@ async fn options_tell_what_is_taken_and_preflights_are_answered_without_more() {
         "/cam/whip",
         "/not%20a%20name/whip",
         &format!("/cam/whip/{UUID}"),
+        &format!("/cam/whip/{UUID}/events"),
         "/cam/publish",
     ] {
         let answer = call(&node, "OPTIONS", url, &[asked], "").await;
@@ -200,6 +143,15 @@ async fn methods_that_do_not_belong_are_told_apart() {
         );
     }
     assert_eq!(call(&node, "HEAD", "/cam/whip", &[], "").await.status, 405);
+    let events = format!("/cam/whip/{UUID}/events");
+    for method in ["POST", "PUT", "PATCH", "DELETE", "HEAD"] {
+        let answer = call(&node, method, &events, &[], "").await;
+        assert_eq!(
+            (answer.status, answer.header("Allow")),
+            (405, Some("GET, OPTIONS")),
+            "{method}"
+        );
+    }
     for (method, url) in [
         ("PATCH", "/cam/whip".to_owned()),
         ("DELETE", "/cam/whip".to_owned()),
@@ -280,7 +232,13 @@ async fn a_full_node_asks_to_come_back() {
     published(&node).await;
     let answer = call(&node, "POST", "/other/whip", &[SDP], OFFER).await;
     assert_eq!((answer.status, answer.header("Retry-After")), (503, Some("2")));
-    assert!(answer.error().contains("full"));
+    assert_eq!(
+        answer.error(),
+        "this node is full: as many publishers as fabric.limits.publishers allows; \
+         there is no other node to take it, try again"
+    );
+    let exposed = answer.header("Access-Control-Expose-Headers");
+    assert_eq!(exposed, Some("Retry-After"), "a page may read when to come again");
 }
 
 #[actix::test]
@@ -301,6 +259,21 @@ fn each_refusal_has_a_status() {
     for (error, status) in [
         (Error::Conflict("x".to_owned()), StatusCode::CONFLICT),
         (Error::Full("x"), StatusCode::SERVICE_UNAVAILABLE),
+        (Error::Draining, StatusCode::SERVICE_UNAVAILABLE),
+        (
+            Error::NoRoom {
+                why: "x".to_owned(),
+                asked: 0,
+            },
+            StatusCode::SERVICE_UNAVAILABLE,
+        ),
+        (
+            Error::Elsewhere {
+                status: 406,
+                words: "x".to_owned(),
+            },
+            StatusCode::NOT_ACCEPTABLE,
+        ),
         (Error::BodyTimeout, StatusCode::REQUEST_TIMEOUT),
         (Error::Closed(CloseReason::TakenOver), StatusCode::GONE),
         (Error::Internal("x".to_owned()), StatusCode::INTERNAL_SERVER_ERROR),

@@ -1,0 +1,124 @@
+//! What the ingest role answers when other nodes ask this one, and what it tells of itself: offers passed on, sessions
+//! asked for at another node, what is here, the drain. How questions travel is the bus's business.
+
+use crate::error::Error;
+use crate::ingest::Ingest;
+use crate::live::{Client, Live};
+use crate::messages::{Drain, List, MoveUrl, Publish};
+use std::sync::Arc;
+use uuid::Uuid;
+use weft_bus::{Members, StreamOwner};
+use weft_wire::{
+    Guest, NodeName, OfferReply, OfferRequest, PublisherReport, ResourceReply, ResourceRequest, SessionSecret,
+};
+
+impl Ingest {
+    /// Takes a publisher whose offer another node passes on, or says why not. It is never passed on again.
+    pub async fn offer(&self, request: OfferRequest) -> OfferReply {
+        let (stream, from) = (request.stream.clone(), request.node.clone());
+        match self.taken(request).await {
+            Ok(reply) => {
+                crate::counters::add(&self.state.counters.offers_taken, 1);
+                tracing::info!(%stream, session = ?reply.session, node = %from, "publisher taken from another node");
+                reply
+            }
+            Err(error) => {
+                self.state
+                    .refusals
+                    .note(&self.state.counters, stream.as_str(), &error);
+                OfferReply {
+                    status: error.status().as_u16(),
+                    body: error.to_string(),
+                    session: None,
+                    secret: None,
+                }
+            }
+        }
+    }
+
+    async fn taken(&self, request: OfferRequest) -> Result<OfferReply, Error> {
+        weft_sdp::offer::check(&request.offer)?;
+        let own = self.state.fabric.members.own();
+        if own.draining {
+            return Err(Error::Draining);
+        }
+        if !own.takes(Guest::Publisher) {
+            return Err(Error::Full("as many publishers as it may have"));
+        }
+        let publish = Publish {
+            stream: request.stream,
+            offer: request.offer,
+            client: Client {
+                principal: request.principal,
+                query: request.query,
+                user_agent: request.user_agent,
+            },
+            // It reached the other node.
+            reached_at: None,
+            moves: request.moves,
+        };
+        let placed = self.state.place_here(publish).await?;
+        Ok(OfferReply {
+            status: 201,
+            body: placed.answer,
+            session: Some(placed.session),
+            secret: Some(SessionSecret(placed.secret.into_bytes())),
+        })
+    }
+
+    /// Does what a client asked of the URL of one of this node's sessions at another node.
+    pub async fn resource(&self, request: ResourceRequest) -> ResourceReply {
+        let secret = Uuid::from_bytes(request.secret.0);
+        self.state
+            .resource_here(secret, request.method, request.body)
+            .await
+    }
+
+    /// All publishers of this node, those without media yet included, oldest first.
+    pub async fn report(&self) -> Vec<PublisherReport> {
+        let entries = self.state.sessions.send(List).await.unwrap_or_default();
+        let mut reports: Vec<_> = entries
+            .iter()
+            .map(|entry| PublisherReport {
+                stream: entry.live.stream.clone(),
+                info: entry.live.owner(),
+                created: entry.live.created_utc.0,
+            })
+            .collect();
+        reports.sort_by_key(|report| (report.created, report.info.session));
+        reports
+    }
+
+    /// How many publishers there are, offers being answered included: for the node's load, at the price of a lock.
+    #[must_use]
+    pub fn publishers(&self) -> usize {
+        *self.open.borrow()
+    }
+
+    /// How many clients listen on events channels here, to sessions of whichever node.
+    #[must_use]
+    pub fn listeners(&self) -> usize {
+        self.state.channels.count()
+    }
+
+    /// Takes nobody new from now on, and tells every publisher to move: to another node where there is one, else to
+    /// whichever its URL reaches. Who stays is not closed.
+    pub async fn drain(&self) {
+        let members = self.state.fabric.members.clone();
+        let node = self.state.node.clone();
+        let url: MoveUrl = Arc::new(move |live: &Live, secret: Uuid| move_url(&members, &node, live, secret));
+        // Fails only when it is over already.
+        self.state.sessions.send(Drain { url }).await.ok();
+    }
+}
+
+/// Where a publisher of this node is sent. The old session's URL goes along: a move is no conflict with it.
+fn move_url(members: &Members, node: &NodeName, live: &Live, secret: Uuid) -> String {
+    let chosen = members.choose(Guest::Publisher, &[]);
+    let other = chosen.iter().map(|(_, record)| &record.addresses.webrtc);
+    let host = other
+        .filter(|address| !address.is_empty())
+        .map(|address| format!("http://{address}"));
+    let host = host.take(1).next().unwrap_or_default();
+    format!("{host}/{}/whip?moves={node}.{secret}", live.stream)
+}
