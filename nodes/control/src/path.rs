@@ -5,7 +5,7 @@ use crate::fabric::Stream;
 use crate::rfc3339;
 use serde::Serialize;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use weft_wire::{
     Codec, Epoch, HubReport, NodeName, OwnerInfo, SessionId, StreamName, StreamState, TrackInfo,
 };
@@ -105,18 +105,25 @@ impl Path {
         let ready = owner.is_some_and(|o| o.state == StreamState::Live);
         let since = owner.map(|o| o.since).filter(|_| ready).map(rfc3339::from_micros);
         let inbound = owner.map_or(0, |o| o.inbound_bytes);
-        let outbound = hubs.iter().map(|(_, hub)| hub.bytes_sent).sum();
         let tracks = owner.map_or(&[][..], |o| &o.tracks);
-        let mut readers = Vec::new();
-        let mut readers_by_node = BTreeMap::new();
+        let (mut readers, mut readers_by_node) = (Vec::new(), BTreeMap::new());
+        let (mut sent, mut seen) = (BTreeMap::new(), BTreeSet::new());
         for (node, hub) in hubs {
-            *readers_by_node.entry(node.to_string()).or_insert(0) += hub.readers.len();
-            readers.extend(hub.readers.iter().map(|reader| PathReader {
-                kind: reader.kind.clone(),
-                id: reader.session.to_string(),
-                node: node.to_string(),
-            }));
+            // A crowded stream has several entries of a report, of which the first has the bytes; and between two pages an
+            // entry may be there twice.
+            let bytes = sent.entry(*node).or_insert(0);
+            *bytes = hub.bytes_sent.max(*bytes);
+            let count = readers_by_node.entry(node.to_string()).or_insert(0);
+            for reader in hub.readers.iter().filter(|reader| seen.insert(reader.session)) {
+                *count += 1;
+                readers.push(PathReader {
+                    kind: reader.kind.clone(),
+                    id: reader.session.to_string(),
+                    node: node.to_string(),
+                });
+            }
         }
+        let outbound = sent.values().sum();
         Self {
             name: name.to_string(),
             conf_name: CONF_NAME,

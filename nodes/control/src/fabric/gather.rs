@@ -5,17 +5,22 @@ use super::snapshot::{NodeState, Snapshot};
 use super::{Fabric, PATIENCE};
 use futures::StreamExt;
 use futures::future::{Either, select};
+use futures::stream::FuturesUnordered;
 use std::collections::{BTreeMap, BTreeSet};
 use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
-use tokio::time::{Instant, sleep_until, timeout_at};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, sleep, timeout_at};
 use weft_bus::{Bus, NodeReply, NodeRequest, NodeService, Registered, RequestError};
 use weft_wire::{NodeName, NodeReport, ReportRequest};
 
 /// Nodes asked at once: a large fabric must not flood the bus with answers.
 const ASKED_AT_ONCE: usize = 32;
+
+/// How long one that is asked takes up a place.
+const MAKES_ROOM: Duration = Duration::from_millis(50);
 
 /// Pages taken of one node at most; a node whose report never ends is cut there.
 const PAGES: usize = 10_000;
@@ -91,12 +96,8 @@ impl Asker {
     /// The same question to many; no answer, no entry.
     pub(super) async fn all(&self, nodes: Vec<NodeName>, request: &NodeRequest) -> Vec<NodeReply> {
         let deadline = Instant::now() + PATIENCE;
-        futures::stream::iter(nodes)
-            .map(|node| async move { self.ask(&node, request.clone(), deadline).await.ok() })
-            .buffer_unordered(ASKED_AT_ONCE)
-            .filter_map(std::future::ready)
-            .collect()
-            .await
+        let ask = |node| async move { self.ask(&node, request.clone(), deadline).await.ok() };
+        at_once(nodes, ask).await.into_iter().flatten().collect()
     }
 
     /// Every node's report; `None` for those who gave none.
@@ -105,15 +106,37 @@ impl Asker {
         nodes: Vec<NodeName>,
         deadline: Instant,
     ) -> BTreeMap<NodeName, Option<NodeReport>> {
-        futures::stream::iter(nodes)
-            .map(|node| async move {
-                let report = self.report(&node, deadline).await;
-                (node, report)
-            })
-            .buffer_unordered(ASKED_AT_ONCE)
-            .collect()
-            .await
+        let ask = |node| async move {
+            let report = self.report(&node, deadline).await;
+            (node, report)
+        };
+        at_once(nodes, ask).await.into_iter().collect()
     }
+}
+
+/// Asks all of them, [`ASKED_AT_ONCE`] at a time; one that is slow makes room for the next and is still waited for, so that
+/// many that hang do not keep the others from being asked.
+async fn at_once<T, F: Future<Output = T>>(nodes: Vec<NodeName>, ask: impl Fn(NodeName) -> F) -> Vec<T> {
+    let places = Semaphore::new(ASKED_AT_ONCE);
+    let places = &places;
+    let answers: FuturesUnordered<_> = nodes
+        .into_iter()
+        .map(|node| {
+            let answer = ask(node);
+            async move {
+                // Never closed.
+                let place = places.acquire().await.ok();
+                match select(pin!(answer), pin!(sleep(MAKES_ROOM))).await {
+                    Either::Left((answer, _)) => answer,
+                    Either::Right(((), answer)) => {
+                        drop(place);
+                        answer.await
+                    }
+                }
+            }
+        })
+        .collect();
+    answers.collect().await
 }
 
 /// Reports and, where somebody was silent, the registry's names: both within the deadline.
@@ -164,6 +187,8 @@ impl Fabric {
                 _ => {}
             }
         }
+        // The same order at every node.
+        whole.sort_by(|a, b| a.0.cmp(&b.0));
         if let Some(records) = records {
             known.records = Some((Arc::new(records), now));
         } else if silent.is_empty() {
@@ -204,7 +229,7 @@ impl Fabric {
     async fn gather(&self, nodes: Vec<NodeName>, away: bool) -> Gathered {
         let deadline = Instant::now() + PATIENCE;
         let reports = pin!(self.asker.reports(nodes, deadline));
-        let slow = pin!(sleep_until(Instant::now() + SLOW));
+        let slow = pin!(sleep(SLOW));
         let names = async {
             match timeout_at(deadline, self.registry.list()).await {
                 Ok(Ok(records)) => Some(records),

@@ -1,1 +1,269 @@
-//! To come.
+//! What several nodes say together: streams, readers, sessions and nodes, the same at each of them.
+//! What happens when one of them says nothing is in `silence`.
+
+#![allow(clippy::print_stdout, reason = "the figure is what the test is for")]
+
+use super::world::{World, session, stream};
+use futures::future::join_all;
+use serde_json::{Value, json};
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+use weft_bus::Registry;
+use weft_wire::{Epoch, NodeRole, StreamState};
+
+const THREE: [(&str, NodeRole); 3] = [
+    ("in", NodeRole::Ingest),
+    ("out1", NodeRole::Egress),
+    ("out2", NodeRole::Egress),
+];
+
+fn names(list: &Value, field: &str) -> Vec<String> {
+    let items = list["items"].as_array().unwrap();
+    items
+        .iter()
+        .map(|i| i[field].as_str().unwrap().to_owned())
+        .collect()
+}
+
+#[actix_rt::test]
+async fn every_node_shows_the_streams_and_readers_of_all() {
+    let world = World::new(&THREE).await;
+    for (number, name) in [(1, "a"), (2, "b"), (3, "c/d")] {
+        world.publish("in", name, number, StreamState::Live).await;
+    }
+    world.open("out1", "b", &[0x21, 0x22, 0x23], 100);
+    world.open("out2", "held", &[0x24], 7);
+    world.open("out2", "b", &[0x25], 11);
+    // The second piece of a crowded stream, with a reader that was in the first before somebody came.
+    world.open("out1", "b", &[0x23], 0);
+    let (_, list) = world.get("in", "/v3/paths/list").await;
+    assert_eq!(names(&list, "name"), ["a", "b", "c/d", "held"]);
+    assert_eq!(list["viewAgeSeconds"], 0);
+    let b = &list["items"][1];
+    assert_eq!(b["source"]["node"], "in");
+    assert_eq!(b["readersByNode"], json!({"out1": 3, "out2": 1}));
+    assert_eq!(b["outboundBytes"], 111);
+    assert_eq!(b["readers"].as_array().unwrap().len(), 4);
+    let reader = json!({"type": "rtspSession", "id": session(0x25).to_string(), "node": "out2"});
+    assert!(b["readers"].as_array().unwrap().contains(&reader));
+    let held = &list["items"][3];
+    assert_eq!((&held["ready"], &held["source"]), (&json!(false), &Value::Null));
+    assert_eq!(held["readersByNode"], json!({"out2": 1}));
+    for other in ["out1", "out2"] {
+        assert_eq!(world.get(other, "/v3/paths/list").await.1, list, "{other}");
+    }
+    let (_, one) = world.get("out1", "/v3/paths/get/c/d").await;
+    assert_eq!(one, list["items"][2]);
+}
+
+#[actix_rt::test]
+async fn of_two_publishers_the_higher_epoch_counts_and_a_waiting_one_makes_nothing_ready() {
+    let world = World::new(&[("a", NodeRole::Ingest), ("b", NodeRole::Ingest)]).await;
+    let old = world.publish("a", "cam", 1, StreamState::Live).await;
+    world.report_publisher("b", "cam", 2, StreamState::Waiting, Epoch::default());
+    world.report_publisher("b", "new", 3, StreamState::Waiting, Epoch::default());
+    let (_, list) = world.get("a", "/v3/paths/list").await;
+    assert_eq!(names(&list, "name"), ["cam", "new"]);
+    assert_eq!(list["items"][0]["source"]["epoch"], old.to_string());
+    assert_eq!(list["items"][0]["ready"], true);
+    assert_eq!(list["items"][1]["ready"], false);
+
+    let new = world.publish("b", "cam", 2, StreamState::Live).await;
+    // `b` has its old report of the same session too, as between two pages.
+    let (_, path) = world.get("b", "/v3/paths/get/cam").await;
+    assert_eq!(path["source"]["node"], "b");
+    assert_eq!(path["source"]["epoch"], new.to_string());
+    let (_, sessions) = world.get("b", "/v3/webrtcsessions/list").await;
+    assert_eq!(
+        sessions["itemCount"], 3,
+        "a session that is there twice counts once"
+    );
+}
+
+#[actix_rt::test]
+async fn nodes_say_what_they_carry_and_which_one_answers() {
+    let world = World::new(&THREE).await;
+    world.publish("in", "a", 1, StreamState::Live).await;
+    world.publish("in", "b", 2, StreamState::Live).await;
+    world.open("out1", "b", &[0x21], 100);
+    world.open("out1", "c", &[0x22], 100);
+    let (_, list) = world.get("out1", "/v3/nodes/list?itemsPerPage=2").await;
+    assert_eq!((&list["itemCount"], &list["pageCount"]), (&json!(3), &json!(2)));
+    assert_eq!(names(&list, "name"), ["in", "out1"]);
+    let (_, own) = world.get("out1", "/v3/nodes/get/out1").await;
+    let wanted = json!({
+        "name": "out1", "own": true, "role": "egress", "version": "v9",
+        "started": "2023-09-05T01:00:00.5Z", "draining": false,
+        "addresses": {"webrtc": "", "ice": "", "rtsp": "192.0.2.1:8554", "api": ""},
+        "load": {"publishers": 0, "readers": 2, "streams": 2, "bitsPerSecond": 0},
+        "limits": {"publishers": 4, "readers": 10, "bitsPerSecond": 0},
+        "fullness": 0.2, "lastHeardSeconds": 0.0, "answering": true,
+    });
+    assert_eq!(own, wanted);
+    let (_, other) = world.get("out1", "/v3/nodes/get/in").await;
+    assert_eq!((&other["own"], &other["fullness"]), (&json!(false), &json!(0.5)));
+    let (status, body) = world.get("out1", "/v3/nodes/get/none").await;
+    assert_eq!(status, 404);
+    assert_eq!(body, json!({"status": "error", "error": "node not found"}));
+}
+
+#[actix_rt::test]
+async fn sessions_of_all_nodes_are_listed_oldest_first_with_mediamtx_s_fields() {
+    let world = World::new(&THREE).await;
+    world.publish("in", "a", 2, StreamState::Live).await;
+    world.publish("in", "b", 1, StreamState::Waiting).await;
+    world.open("out1", "a", &[0x31], 100);
+    world.open("out2", "a", &[0x21], 100);
+    let (_, rtsp) = world.get("in", "/v3/rtspsessions/list").await;
+    assert_eq!(names(&rtsp, "node"), ["out2", "out1"]);
+    let (_, webrtc) = world.get("out2", "/v3/webrtcsessions/list").await;
+    assert_eq!(names(&webrtc, "path"), ["b", "a"]);
+    let common = [
+        "id",
+        "created",
+        "remoteAddr",
+        "state",
+        "path",
+        "query",
+        "user",
+        "userAgent",
+        "inboundBytes",
+        "inboundRTPPackets",
+        "inboundRTPPacketsLost",
+        "inboundRTPPacketsJitter",
+        "inboundRTCPPackets",
+        "outboundBytes",
+        "outboundRTPPackets",
+        "outboundRTCPPackets",
+        "bytesReceived",
+        "bytesSent",
+        "rtpPacketsReceived",
+        "rtpPacketsSent",
+        "rtpPacketsLost",
+        "rtpPacketsJitter",
+        "rtcpPacketsReceived",
+        "rtcpPacketsSent",
+    ];
+    let of_rtsp = [
+        "transport",
+        "profile",
+        "conns",
+        "inboundRTPPacketsInError",
+        "inboundRTCPPacketsInError",
+        "outboundRTPPacketsReportedLost",
+        "outboundRTPPacketsDiscarded",
+    ];
+    let of_webrtc = [
+        "peerConnectionEstablished",
+        "localCandidate",
+        "remoteCandidate",
+        "outboundFramesDiscarded",
+    ];
+    for (list, own) in [(&rtsp, &of_rtsp[..]), (&webrtc, &of_webrtc[..])] {
+        let fields = list["items"][0].as_object().unwrap();
+        for field in common.iter().chain(own) {
+            assert!(fields.contains_key(*field), "{field} is missing");
+        }
+    }
+    let a = &webrtc["items"][1];
+    assert_eq!(
+        (&a["state"], &a["inboundBytes"]),
+        (&json!("publish"), &json!(1234))
+    );
+    assert_eq!(a["remoteCandidate"], "prflx/udp/127.0.0.1/5");
+    let reader = session(0x31);
+    let (_, one) = world.get("in", &format!("/v3/rtspsessions/get/{reader}")).await;
+    assert_eq!(
+        (&one["id"], &one["outboundBytes"]),
+        (&json!(reader.to_string()), &json!(77))
+    );
+    for (uri, status, error) in [
+        (
+            format!("/v3/webrtcsessions/get/{reader}"),
+            404,
+            "session not found",
+        ),
+        (
+            format!("/v3/rtspsessions/get/{}", session(0x77)),
+            404,
+            "session not found",
+        ),
+        ("/v3/rtspsessions/get/x".to_owned(), 400, "invalid UUID length: 1"),
+    ] {
+        let (got, body) = world.get("in", &uri).await;
+        assert_eq!(got.as_u16(), status, "{uri}");
+        assert_eq!(body, json!({"status": "error", "error": error}));
+    }
+}
+
+#[actix_rt::test]
+async fn a_storm_of_requests_costs_one_round_and_the_next_moment_another() {
+    let world = World::new(&THREE).await;
+    world.open("out2", "a", &[0x21], 100);
+    let asked = || world.fake("out2").asked.load(Relaxed);
+    let uris = [
+        "/v3/paths/list",
+        "/v3/nodes/list",
+        "/v3/paths/get/a",
+        "/v3/rtspsessions/list",
+    ];
+    let storm = || join_all((0..40).map(|i| world.get("in", uris[i % uris.len()])));
+    assert!(storm().await.iter().all(|(status, _)| *status == 200));
+    assert_eq!(asked(), 1);
+    tokio::time::sleep(Duration::from_millis(250)).await;
+    storm().await;
+    assert_eq!(asked(), 2);
+}
+
+#[actix_rt::test]
+async fn a_stream_that_has_come_since_the_last_round_is_found_by_its_name() {
+    let world = World::new(&THREE).await;
+    assert_eq!(world.get("out1", "/v3/paths/list").await.1["itemCount"], 0);
+    let epoch = world.publish("in", "new", 1, StreamState::Live).await;
+    let owner = super::orders::Owner::of("in", session(1), epoch);
+    let _publication = weft_bus::Bus::publish(&world.bus, stream("new"), owner)
+        .await
+        .unwrap();
+    let (status, path) = world.get("out1", "/v3/paths/get/new").await;
+    assert_eq!(status, 200);
+    assert_eq!(
+        (&path["ready"], &path["source"]["node"]),
+        (&json!(true), &json!("in"))
+    );
+}
+
+#[actix_rt::test]
+async fn a_thousand_streams_on_three_nodes_are_listed_within_100_ms() {
+    let world = World::new(&THREE).await;
+    for i in 0..1_000_u16 {
+        let at = THREE[usize::from(i) % 3].0;
+        let epoch = Epoch {
+            generation: 1,
+            revision: u64::from(i) + 1,
+        };
+        let number = u8::try_from(i % 256).unwrap();
+        world.report_publisher(at, &format!("exam/{i:04}"), number, StreamState::Live, epoch);
+        world.open(THREE[1].0, &format!("exam/{i:04}"), &[number], 1);
+    }
+    for (name, _) in THREE {
+        world.fake(name).page.store(300, Relaxed);
+    }
+    let mut took = Vec::new();
+    for _ in 0..5 {
+        let began = Instant::now();
+        let (_, list) = world.get("in", "/v3/paths/list?itemsPerPage=1000").await;
+        took.push(began.elapsed());
+        assert_eq!(list["items"].as_array().unwrap().len(), 1_000);
+        assert_eq!(list["items"][999]["name"], "exam/0999");
+        tokio::time::sleep(Duration::from_millis(210)).await;
+    }
+    took.sort_unstable();
+    println!("a list of 1,000 streams on 3 nodes: {took:?}, reading it included");
+    assert!(took[2] < Duration::from_millis(100), "{took:?}");
+    // The other way, a question to each owner, is what a list of all names would cost beside it.
+    assert_eq!(
+        world.bus.list().await.unwrap().len(),
+        0,
+        "no name was asked of the registry"
+    );
+}

@@ -1,1 +1,256 @@
-//! To come.
+//! Kicks and drains, wherever it is that they concern, and who may ask for them.
+//! What a node does when it is told is tested with its parts.
+
+use super::world::{World, json as read, node, owner, session, stream};
+use actix_web::http::Method;
+use actix_web::test::TestRequest;
+use serde_json::{Value, json};
+use std::sync::atomic::Ordering::Relaxed;
+use std::sync::{Arc, Mutex};
+use weft_bus::{Bus, StreamOwner, UnitsAnswer};
+use weft_wire::{
+    CloseReason, Epoch, KeyframeRequest, Kick, NodeRole, OwnerInfo, SentTime, SessionId, StreamState,
+    UnitSeq, UnitsEnd, UnitsRequest,
+};
+
+/// Somebody who answers for a stream on the bus.
+pub(crate) struct Owner {
+    info: OwnerInfo,
+    kicks: Mutex<Vec<Kick>>,
+}
+
+impl Owner {
+    pub(crate) fn of(at: &str, session: SessionId, epoch: Epoch) -> Arc<Self> {
+        Arc::new(Self {
+            info: owner(at, session, StreamState::Live, epoch),
+            kicks: Mutex::default(),
+        })
+    }
+}
+
+impl StreamOwner for Owner {
+    fn units(&self, _: &UnitsRequest) -> UnitsAnswer {
+        UnitsAnswer {
+            batches: vec![],
+            end: UnitsEnd {
+                session: self.info.session,
+                epoch: self.info.epoch,
+                next: UnitSeq(0),
+                gone: false,
+                sent: SentTime(0),
+                tracks: vec![],
+                key_age_ms: 0,
+            },
+        }
+    }
+    fn keyframe(&self, _: KeyframeRequest) {}
+    fn owner(&self) -> OwnerInfo {
+        self.info.clone()
+    }
+    fn kick(&self, kick: Kick) {
+        self.kicks.lock().unwrap().push(kick);
+    }
+}
+
+fn ok() -> Value {
+    json!({"status": "ok"})
+}
+
+async fn two() -> World {
+    let world = World::new(&[("a", NodeRole::Ingest), ("b", NodeRole::Egress)]).await;
+    world.publish("a", "cam", 1, StreamState::Live).await;
+    world.open("b", "cam", &[0x21, 0x22], 9);
+    world
+}
+
+#[actix_rt::test]
+async fn a_session_is_closed_on_whichever_node_has_it_and_the_next_list_is_without_it() {
+    let world = two().await;
+    let kick = |kind: &str, number| format!("/v3/{kind}/kick/{}", session(number));
+    assert_eq!(world.get("a", "/v3/rtspsessions/list").await.1["itemCount"], 2);
+    let (status, body) = world.post("a", &kick("rtspsessions", 0x21)).await;
+    assert_eq!((status.as_u16(), body), (200, ok()));
+    assert_eq!(world.get("a", "/v3/rtspsessions/list").await.1["itemCount"], 1);
+    let closed = world.fake("b").closed.lock().unwrap().clone();
+    assert_eq!(closed.len(), 1, "nobody else is asked");
+    assert_eq!(
+        (&closed[0].node, closed[0].reason),
+        (&node("a"), CloseReason::Kicked)
+    );
+    assert!(world.fake("a").closed.lock().unwrap().is_empty());
+
+    assert_eq!(world.post("b", &kick("webrtcsessions", 1)).await.0, 200);
+    assert_eq!(world.get("b", "/v3/webrtcsessions/list").await.1["itemCount"], 0);
+}
+
+#[actix_rt::test]
+async fn a_session_that_has_come_since_the_last_round_is_closed_too() {
+    let world = two().await;
+    world.get("a", "/v3/rtspsessions/list").await;
+    world.open("b", "other", &[0x33], 9);
+    let (status, _) = world
+        .post("a", &format!("/v3/rtspsessions/kick/{}", session(0x33)))
+        .await;
+    assert_eq!(status, 200);
+    assert_eq!(world.fake("b").closed.lock().unwrap().len(), 1);
+}
+
+#[actix_rt::test]
+async fn what_is_not_there_or_of_another_kind_is_not_found() {
+    let world = two().await;
+    for (uri, status, error) in [
+        (
+            format!("/v3/rtspsessions/kick/{}", session(0x77)),
+            404,
+            "session not found",
+        ),
+        (
+            format!("/v3/rtspsessions/kick/{}", session(1)),
+            404,
+            "session not found",
+        ),
+        (
+            format!("/v3/webrtcsessions/kick/{}", session(0x21)),
+            404,
+            "session not found",
+        ),
+        (
+            "/v3/webrtcsessions/kick/x".to_owned(),
+            400,
+            "invalid UUID length: 1",
+        ),
+        ("/v3/paths/kick/cam".to_owned(), 404, "path not found"),
+        ("/v3/nodes/drain/none".to_owned(), 404, "node not found"),
+        (
+            "/v3/node/drain?timeout=soon".to_owned(),
+            400,
+            "'soon' is not a duration; write it as '30s' or '5m'",
+        ),
+    ] {
+        let (got, body) = world.post("a", &uri).await;
+        assert_eq!(got.as_u16(), status, "{uri}");
+        assert_eq!(body, json!({"status": "error", "error": error}), "{uri}");
+    }
+    let left = |name: &str| world.fake(name).publishers.lock().unwrap().len();
+    assert_eq!(left("a"), 1, "the publisher is no RTSP session");
+    assert_eq!(world.get("a", "/v3/rtspsessions/list").await.1["itemCount"], 2);
+}
+
+#[actix_rt::test]
+async fn a_node_that_does_not_answer_is_named() {
+    let world = two().await;
+    world.get("a", "/v3/rtspsessions/list").await;
+    world.fake("b").hangs.store(true, Relaxed);
+    for uri in [
+        format!("/v3/rtspsessions/kick/{}", session(0x21)),
+        "/v3/nodes/drain/b".to_owned(),
+    ] {
+        let (status, body) = world.post("a", &uri).await;
+        assert_eq!(status, 503, "{uri}");
+        assert_eq!(
+            body["error"],
+            "node 'b' does not answer; ask it directly or try again"
+        );
+    }
+}
+
+#[actix_rt::test]
+async fn a_stream_s_publisher_is_closed_by_the_stream_s_name() {
+    let world = two().await;
+    let owner = Owner::of("a", session(1), Epoch::default());
+    let _publication = world.bus.publish(stream("cam/1"), owner.clone()).await.unwrap();
+    let (status, body) = world.post("b", "/v3/paths/kick/cam/1").await;
+    assert_eq!((status.as_u16(), body), (200, ok()));
+    let kicks = owner.kicks.lock().unwrap();
+    assert_eq!(
+        (&kicks[0].node, kicks[0].reason),
+        (&node("b"), CloseReason::Kicked)
+    );
+}
+
+#[actix_rt::test]
+async fn this_node_or_another_is_told_to_drain_and_says_who_is_left() {
+    let world = two().await;
+    for (uri, name, timeout_ms) in [
+        ("/v3/node/drain", "a", 0),
+        ("/v3/node/drain?timeout=30s", "a", 30_000),
+        ("/v3/nodes/drain/a?timeout=0", "a", 0),
+        ("/v3/nodes/drain/b?timeout=1m", "b", 60_000),
+    ] {
+        let (status, body) = world.post("a", uri).await;
+        assert_eq!(status, 200, "{uri}");
+        assert_eq!(
+            body,
+            json!({"status": "ok", "node": name, "publishers": 2, "readers": 3})
+        );
+        let told = world.fake(name).drained.lock().unwrap().pop().unwrap();
+        assert_eq!((told.timeout_ms, told.node), (timeout_ms, node("a")), "{uri}");
+    }
+    let never: usize = ["a", "b"]
+        .map(|name| world.fake(name).drained.lock().unwrap().len())
+        .iter()
+        .sum();
+    assert_eq!(never, 0, "each was told once");
+}
+
+#[actix_rt::test]
+async fn every_order_stands_behind_the_guard() {
+    let world = two().await;
+    let cam = session(0x21);
+    let orders = [
+        "/v3/paths/kick/cam".to_owned(),
+        format!("/v3/rtspsessions/kick/{cam}"),
+        format!("/v3/webrtcsessions/kick/{cam}"),
+        "/v3/node/drain".to_owned(),
+        "/v3/nodes/drain/b".to_owned(),
+        "/v3/config/global/patch".to_owned(),
+    ];
+    for uri in &orders {
+        for method in [Method::POST, Method::PATCH, Method::DELETE, Method::PUT] {
+            let remote = TestRequest::default()
+                .method(method.clone())
+                .uri(uri)
+                .peer_addr("192.0.2.1:5".parse().unwrap())
+                .insert_header(("X-Forwarded-For", "127.0.0.1"));
+            let response = world.call("a", remote).await;
+            assert!(!response.headers().contains_key("Access-Control-Allow-Origin"));
+            let (status, body) = read(response).await;
+            assert_eq!(status, 401, "{method} {uri}");
+            assert!(
+                body["error"].as_str().unwrap().contains("from the node itself"),
+                "{body}"
+            );
+
+            let page = TestRequest::default()
+                .method(method.clone())
+                .uri(uri)
+                .peer_addr("127.0.0.1:5".parse().unwrap())
+                .insert_header(("Host", "localhost:9997"))
+                .insert_header(("Origin", "https://evil.example"));
+            let (status, body) = read(world.call("a", page).await).await;
+            assert_eq!(status, 403, "{method} {uri}");
+            assert!(body["error"].as_str().unwrap().contains("another site"), "{body}");
+        }
+        let preflight = TestRequest::default()
+            .method(Method::OPTIONS)
+            .uri(uri)
+            .insert_header(("Access-Control-Request-Method", "POST"));
+        let response = world.call("a", preflight).await;
+        assert_eq!(response.status(), 403, "{uri}");
+        assert!(
+            !response.headers().contains_key("Access-Control-Allow-Origin"),
+            "{uri}"
+        );
+    }
+    assert!(world.fake("b").closed.lock().unwrap().is_empty());
+    assert!(world.fake("a").drained.lock().unwrap().is_empty());
+    assert!(
+        world
+            .metrics("a")
+            .await
+            .contains("\nweft_control_refused_total 48\n")
+    );
+
+    let look = world.call("a", TestRequest::get().uri("/v3/paths/list")).await;
+    assert_eq!(look.headers().get("Access-Control-Allow-Origin").unwrap(), "*");
+}
