@@ -107,6 +107,20 @@ impl Interest {
         Some(self.issue(now, key))
     }
 
+    /// The probe just issued could not be sent: no refusal will come, and its silence says nothing. The next message asks.
+    pub(crate) fn unsent(&mut self, id: ProbeId) {
+        if self.outstanding.back().is_some_and(|probe| probe.id == id) {
+            self.outstanding.pop_back();
+            self.next = id.0;
+            self.last_any = self.outstanding.back().map(|probe| probe.at);
+            self.last_key = self
+                .outstanding
+                .iter()
+                .rfind(|probe| probe.key)
+                .map(|probe| probe.at);
+        }
+    }
+
     /// The probe was refused: nobody subscribes to what it was sent on.
     pub(crate) fn refused(&mut self, now: Duration, id: ProbeId) -> Verdict {
         let Some(probe) = self.outstanding.iter().find(|p| p.id == id).copied() else {
@@ -268,6 +282,22 @@ mod tests {
         assert!(!interest.wanted());
         assert!(interest.wake());
         assert!(interest.wanted());
+    }
+
+    #[test]
+    fn a_probe_that_could_not_be_sent_is_asked_again_and_stands_for_nothing() {
+        let mut interest = Interest::new();
+        assert_eq!(refused(&mut interest, 0, Key), Verdict::Doubt);
+        for ms in [1000, 1033, 1066] {
+            let probe = interest.probe(at(ms), Delta).expect("due at each unit");
+            interest.unsent(probe);
+        }
+        assert_eq!(
+            interest.probe(at(900), Key),
+            None,
+            "what was sent at 0 s counts still"
+        );
+        assert_eq!(refused(&mut interest, 1100, Delta), Verdict::Paused);
     }
 
     #[test]

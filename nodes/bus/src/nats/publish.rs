@@ -176,6 +176,7 @@ impl NatsPublication {
         Packing::new(max_payload, max_payload).messages(batch, |payload: Bytes| {
             let counters = &self.link.counters;
             let size = payload.len();
+            let probing = reply.is_some();
             result = self.link.feed(
                 &mut self.client,
                 OutboundMessage {
@@ -188,6 +189,8 @@ impl NatsPublication {
             if result.is_ok() {
                 Counters::one(&counters.sent_messages);
                 Counters::add(&counters.sent_bytes, size);
+            } else if let Some(probe) = probe.filter(|_| probing) {
+                self.publisher.interest().unsent(probe);
             }
             // After one refused part the rest is worthless.
             result.is_ok()

@@ -19,25 +19,25 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Answers with what tells one node from another, and keeps what it was asked.
 #[derive(Default)]
-struct Clerk {
+pub(crate) struct Clerk {
     number: u32,
     asked: Mutex<Vec<NodeRequest>>,
 }
 
 impl Clerk {
-    fn new(number: u32) -> Arc<Self> {
+    pub(crate) fn new(number: u32) -> Arc<Self> {
         Arc::new(Self {
             number,
             ..Self::default()
         })
     }
 
-    fn asked(&self) -> Vec<NodeRequest> {
+    pub(crate) fn asked(&self) -> Vec<NodeRequest> {
         self.asked.lock().unwrap().clone()
     }
 }
 
-fn reply(number: u32, request: &NodeRequest) -> NodeReply {
+pub(crate) fn reply(number: u32, request: &NodeRequest) -> NodeReply {
     match request {
         NodeRequest::Offer(offer) => NodeReply::Offer(OfferReply {
             status: 201,
@@ -79,7 +79,7 @@ pub(crate) fn node(name: &str) -> NodeName {
     NodeName::new(name).unwrap()
 }
 
-fn session(number: u8) -> SessionId {
+pub(crate) fn session(number: u8) -> SessionId {
     SessionId([number; 16])
 }
 
@@ -96,7 +96,7 @@ fn offer(bytes: usize) -> NodeRequest {
     })
 }
 
-fn report() -> NodeRequest {
+pub(crate) fn report() -> NodeRequest {
     NodeRequest::Report(ReportRequest { from: 0 })
 }
 
@@ -300,14 +300,14 @@ pub(crate) async fn offers_of_100_kib_pass_both_ways(on: Fixture) {
     assert_eq!(clerk.asked(), [request]);
 }
 
-fn word(session: SessionId, number: usize) -> PublisherEvent {
+pub(crate) fn word(session: SessionId, number: usize) -> PublisherEvent {
     PublisherEvent {
         session,
         word: PublisherWord::Move(format!("/exam/whip?moves=n.{number}")),
     }
 }
 
-async fn next(events: &mut PublisherEvents) -> PublisherEvent {
+pub(crate) async fn next(events: &mut PublisherEvents) -> PublisherEvent {
     timeout(PATIENCE, events.recv())
         .await
         .expect("a word in time")
