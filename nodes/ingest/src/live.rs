@@ -13,8 +13,8 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use weft_bus::Bus;
 use weft_wire::{
-    CaptureTime, CloseReason, Epoch, KeyframeRequest, Kick, PublisherEvent, PublisherWord, SentTime, SessionId,
-    StreamName, StreamState, TrackInfo,
+    CaptureTime, CloseReason, Epoch, KeyframeRequest, Kick, PublisherEvent, PublisherWord, SentTime,
+    SessionId, StreamName, StreamState, TrackInfo,
 };
 
 /// Locks; a holder that panicked leaves state that is whole, because every change here is one assignment or push.

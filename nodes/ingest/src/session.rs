@@ -1,16 +1,16 @@
-//! The session actor, one per publisher, on its peer's thread. Owns the claim, the time limits, the key frame requests
-//! and the end; receives `Event` from the receiver, `Ask` from the bus, `Close`. No media byte passes here.
+//! The session actor, one per publisher, on its peer's thread. Owns the time limits, the key frame requests and the end,
+//! and in `name` the claim; receives `Event` from the receiver, `Ask` from the bus, `Close`. No media byte passes here.
 
-use crate::claim::Won;
+mod name;
+
 use crate::config::{FIRST_KEY_TIMEOUT, FIRST_MEDIA_TIMEOUT, LOST_AFTER, STALLED_AFTER, TICK};
 use crate::counters::{add, get};
 use crate::keyframe::Keyframes;
 use crate::live::{Ask, Live};
-use crate::messages::{Claimed, Close, Closing, Event, Gone, Outranked};
-use crate::ownership::{self, Claiming, Fabric, Holding};
+use crate::messages::{Close, Closing, Event, Gone};
+use crate::ownership::{self, Fabric, Holding};
 use crate::receive::Outlet;
 use crate::sessions::Sessions;
-use crate::standing::{self, LOOK_AGAIN, LOOK_EVERY, Standing};
 use crate::steer::Peer;
 use actix::{
     Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, SpawnHandle, WrapFuture,
@@ -21,7 +21,6 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
-use weft_bus::BusState;
 use weft_wire::{CloseReason, Epoch, KeyframeRequest, PublisherWord, SessionId, StreamState};
 
 /// Mailbox: a handful of events a second arrive; a full one means that the thread stands still.
@@ -72,6 +71,8 @@ pub(crate) struct Session {
     connection: Option<u64>,
     /// A look at the record is under way; it may claim anew.
     looking: bool,
+    /// The highest claim of another session on this node that was heard of.
+    outranked: Epoch,
 }
 
 impl Session {
@@ -86,6 +87,7 @@ impl Session {
             back: Duration::ZERO,
             connection: None,
             looking: false,
+            outranked: Epoch::default(),
         }
     }
 
@@ -147,121 +149,6 @@ impl Session {
         }
     }
 
-    fn claim(&mut self, ctx: &mut Context<Self>) {
-        if self.phase != Phase::Reserved {
-            return;
-        }
-        self.phase = Phase::Claiming;
-        let Parts {
-            fabric, live, moves, ..
-        } = &self.parts;
-        let claiming = ownership::take(fabric.clone(), Arc::clone(live), *moves);
-        ctx.spawn(claiming.into_actor(self).map(Self::claimed));
-    }
-
-    fn claimed(claiming: Claiming, session: &mut Self, ctx: &mut Context<Self>) {
-        match (claiming, session.phase) {
-            (Claiming::Won { won, .. } | Claiming::Useless(won), Phase::Closing) => {
-                session.leave(Holding::Record(won.epoch), ctx);
-            }
-            // A claim whose answer did not come may have been made all the same.
-            (Claiming::Lost(_), Phase::Closing) => session.leave(Holding::Unsure, ctx),
-            (Claiming::Won { won, publication, late }, _) => {
-                session.own(won, publication, ctx);
-                session.watch_claim(if late { Duration::ZERO } else { LOOK_EVERY }, late, ctx);
-            }
-            (Claiming::Useless(won), _) => {
-                session.phase = Phase::Owner(won.epoch);
-                session.finish(CloseReason::Internal, ctx);
-            }
-            (Claiming::Lost(reason), _) => {
-                session.phase = Phase::Reserved;
-                session.finish(reason, ctx);
-            }
-        }
-    }
-
-    fn own(&mut self, won: Won, publication: weft_bus::Publication, ctx: &mut Context<Self>) {
-        let Parts { live, outlet, .. } = &self.parts;
-        self.phase = Phase::Owner(won.epoch);
-        add(&live.node.sessions_live, 1);
-        tracing::info!(
-            stream = %live.stream, session = %live.id, epoch = %won.epoch, tracks = live.status().tracks.len(),
-            "stream is live"
-        );
-        let joinable = outlet.borrow_mut().open(publication, won.epoch);
-        // One on this node hears of it from `Sessions`.
-        if let Some(loser) = won.over.filter(|loser| loser.node != live.identity.name) {
-            let kicks = ownership::tell_loser(self.parts.fabric.clone(), Arc::clone(live), loser);
-            ctx.spawn(kicks.into_actor(self));
-        }
-        self.claimed_at(won.epoch, ctx);
-        if !joinable {
-            self.need_key(ctx);
-        }
-    }
-
-    /// Others of this name on this node lose it.
-    fn claimed_at(&self, epoch: Epoch, ctx: &mut Context<Self>) {
-        let claimed = Claimed {
-            secret: self.parts.secret,
-            stream: self.parts.live.stream.clone(),
-            epoch,
-        };
-        self.tell(claimed, ctx);
-    }
-
-    /// Has the record looked at when it is due: `patience` from now at the latest.
-    fn watch_claim(&mut self, patience: Duration, thorough: bool, ctx: &mut Context<Self>) {
-        let state = self.parts.fabric.bus.state();
-        if let (None, BusState::Connected(number)) = (self.connection, *state.borrow()) {
-            self.connection = Some(number);
-        }
-        let due = standing::due(state, self.connection, patience).into_actor(self);
-        ctx.spawn(due.map(move |(connection, anew), session, ctx| {
-            session.connection = connection;
-            if matches!(session.phase, Phase::Owner(_)) {
-                session.looking = true;
-                let Parts { fabric, live, .. } = &session.parts;
-                let look = standing::look(fabric.clone(), Arc::clone(live), thorough || anew);
-                ctx.spawn(look.into_actor(session).map(Self::looked));
-            }
-        }));
-    }
-
-    fn looked(standing: Standing, session: &mut Self, ctx: &mut Context<Self>) {
-        session.looking = false;
-        if session.phase == Phase::Closing {
-            // The end waited for this, see `finish`.
-            let epoch = match standing {
-                Standing::Anew(epoch) => epoch,
-                _ => session.parts.live.status().epoch,
-            };
-            return session.leave(Holding::Record(epoch), ctx);
-        }
-        match standing {
-            Standing::Kept => session.watch_claim(LOOK_EVERY, false, ctx),
-            Standing::Unknown => session.watch_claim(LOOK_AGAIN, true, ctx),
-            Standing::Anew(epoch) => {
-                session.renew(epoch, ctx);
-                session.watch_claim(LOOK_EVERY, false, ctx);
-            }
-            Standing::Lost => session.finish(CloseReason::TakenOver, ctx),
-        }
-    }
-
-    /// The same session by a new claim: its numbering goes on, readers notice nothing.
-    fn renew(&mut self, epoch: Epoch, ctx: &mut Context<Self>) {
-        let Parts { live, outlet, .. } = &self.parts;
-        self.phase = Phase::Owner(epoch);
-        // Before any unit of it travels: every answer carries the claim.
-        live.status().epoch = epoch;
-        outlet.borrow_mut().renew(epoch);
-        add(&live.node.claims_anew, 1);
-        tracing::warn!(stream = %live.stream, session = %live.id, %epoch, "record had vanished, name claimed anew");
-        self.claimed_at(epoch, ctx);
-    }
-
     fn need_key(&mut self, ctx: &mut Context<Self>) {
         self.keyframes.need(Instant::now());
         self.request_keys(ctx);
@@ -301,24 +188,6 @@ impl Session {
                 session.request_keys(ctx);
             })
         });
-    }
-
-    /// Ends the session as somebody else asks.
-    fn end(&mut self, reason: CloseReason, ctx: &mut Context<Self>) {
-        match (reason, self.phase) {
-            // Said by whoever won a claim, perhaps an older one than ours: the registry knows.
-            (CloseReason::TakenOver, Phase::Owner(epoch)) => {
-                let Parts { fabric, live, .. } = &self.parts;
-                let lost = ownership::is_lost(fabric.clone(), Arc::clone(live), epoch);
-                ctx.spawn(lost.into_actor(self).map(|lost, session, ctx| {
-                    if lost {
-                        session.finish(CloseReason::TakenOver, ctx);
-                    }
-                }));
-            }
-            (CloseReason::TakenOver, _) => {}
-            (reason, _) => self.finish(reason, ctx),
-        }
     }
 
     /// Ends the session: media at once, then the record, then the actor.
@@ -463,15 +332,5 @@ impl Handler<Close> for Session {
 
     fn handle(&mut self, close: Close, ctx: &mut Self::Context) {
         self.end(close.0, ctx);
-    }
-}
-
-impl Handler<Outranked> for Session {
-    type Result = ();
-
-    fn handle(&mut self, by: Outranked, ctx: &mut Self::Context) {
-        if matches!(self.phase, Phase::Owner(own) if own < by.0) {
-            self.finish(CloseReason::TakenOver, ctx);
-        }
     }
 }

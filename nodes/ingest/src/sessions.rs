@@ -22,7 +22,7 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use uuid::Uuid;
 use weft_bus::BusState;
-use weft_wire::{CloseReason, Epoch, PublisherWord, StreamState};
+use weft_wire::{CloseReason, PublisherWord, StreamState};
 
 /// Mailbox; senders wait for room.
 const MAILBOX: usize = 256;
@@ -82,7 +82,9 @@ impl Sessions {
         let config = &self.fabric.config;
         let all = self.open.len() + self.pending;
         if config.max_publishers > 0 && all >= config.max_publishers {
-            return Err(Error::Full("as many publishers as fabric.limits.publishers allows"));
+            return Err(Error::Full(
+                "as many publishers as fabric.limits.publishers allows",
+            ));
         }
         // Counted only when it could matter: it looks into every session.
         if all >= config.max_waiting {
@@ -238,9 +240,8 @@ impl Handler<Claimed> for Sessions {
 
     fn handle(&mut self, claimed: Claimed, ctx: &mut Self::Context) {
         for (secret, entry) in &self.open {
-            let epoch = entry.live.status().epoch;
-            let loses = entry.live.stream == claimed.stream && epoch != Epoch::default();
-            if loses && *secret != claimed.secret && epoch < claimed.epoch {
+            // One that has claimed nothing yet is no loser; one whose claim is under way finds out.
+            if entry.live.stream == claimed.stream && *secret != claimed.secret {
                 let told = entry.actor.send(Outranked(claimed.epoch));
                 // Fails only when the session is over.
                 ctx.spawn(wrap_future(told).map(|_, _, _| ()));

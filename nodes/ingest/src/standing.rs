@@ -105,7 +105,11 @@ async fn claim_anew(fabric: &Fabric, live: &Live, own: Epoch, mut on: Claim) -> 
             }
             Err(ClaimError::Held(held)) if held.record.session == live.id => {
                 let later = held.epoch > own;
-                return if later { Standing::Anew(held.epoch) } else { Standing::Kept };
+                return if later {
+                    Standing::Anew(held.epoch)
+                } else {
+                    Standing::Kept
+                };
             }
             Err(ClaimError::Held(held)) if held.epoch > own => return Standing::Lost,
             Err(ClaimError::Held(held)) => on = Claim::Over(held.epoch),

@@ -103,7 +103,11 @@ impl Sweep {
     /// One look through all records.
     async fn pass(&self) -> Result<Done, Put> {
         self.steady().await?;
-        if self.fabric.is_live(&self.identity.name, self.identity.incarnation).is_none() {
+        if self
+            .fabric
+            .is_live(&self.identity.name, self.identity.incarnation)
+            .is_none()
+        {
             return Err(Put::Off(APART));
         }
         let listed = self.fabric.registry.list().await.map_err(|_| Put::Off(APART))?;

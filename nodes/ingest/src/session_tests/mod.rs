@@ -1,8 +1,11 @@
 //! A publisher's life from its offer to its end, with all actors on the test's thread.
 //! Paused time drives their timers; here is what the tests share.
 
+mod fabric;
 mod life;
+mod moving;
 mod ownership;
+mod standing;
 
 use crate::Ingest;
 use crate::error::Error;
@@ -14,7 +17,7 @@ use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use weft_bus::{Delivery, Subscription};
 use weft_rtc::MediaReceiver;
-use weft_wire::{CloseReason, Epoch, StreamState, UnitBatch};
+use weft_wire::{CloseReason, Epoch, SessionId, StreamState, UnitBatch};
 
 pub(super) fn ms(ms: u64) -> Duration {
     Duration::from_millis(ms)
@@ -30,12 +33,17 @@ struct Camera {
 
 impl Camera {
     async fn try_offer(ingest: &Ingest) -> Result<Self, Error> {
+        Self::try_moving(ingest, None).await
+    }
+
+    /// An offer that comes from a session, whose secret it has shown.
+    async fn try_moving(ingest: &Ingest, moves: Option<SessionId>) -> Result<Self, Error> {
         let publish = Publish {
             stream: stream("test"),
             offer: String::new(),
             client: Client::default(),
             reached_at: None,
-            moves: None,
+            moves,
         };
         let published = ingest.state.sessions.send(publish).await.unwrap()?;
         let (peer, receiver) = made();

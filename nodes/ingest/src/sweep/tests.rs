@@ -211,7 +211,11 @@ async fn the_records_of_a_node_whose_lease_is_gone_fall_after_two_questions() {
     assert!(bench.is_there("ours").await);
     assert_eq!(get(&bench.counters.records_removed), 1);
     sleep(s(300)).await;
-    assert_eq!(lock(&bench.names.lists).len(), looks + 1, "one listing for one loss");
+    assert_eq!(
+        lock(&bench.names.lists).len(),
+        looks + 1,
+        "one listing for one loss"
+    );
 }
 
 #[tokio::test]
@@ -230,7 +234,10 @@ async fn records_of_another_run_of_a_node_fall_and_those_of_this_run_never() {
         seen.record.incarnation = Incarnation(8);
     });
     sleep(s(60)).await;
-    assert!(bench.is_there("ours").await, "not even when another run has taken the lease");
+    assert!(
+        bench.is_there("ours").await,
+        "not even when another run has taken the lease"
+    );
 }
 
 #[tokio::test]
@@ -286,13 +293,20 @@ async fn nothing_falls_while_the_table_of_nodes_or_that_of_names_is_out_of_reach
     sleep(s(15)).await;
     bench.lose("z");
     sleep(s(120)).await;
-    assert!(bench.is_there("test").await, "a view that has grown old takes nobody away");
+    assert!(
+        bench.is_there("test").await,
+        "a view that has grown old takes nobody away"
+    );
     bench.names.away.store(true, Ordering::Relaxed);
-    bench.view.send_modify(|view| Arc::make_mut(view).as_of = Some(Instant::now()));
+    bench
+        .view
+        .send_modify(|view| Arc::make_mut(view).as_of = Some(Instant::now()));
     sleep(s(10)).await;
     bench.names.away.store(false, Ordering::Relaxed);
     for _ in 0..40 {
-        bench.view.send_modify(|view| Arc::make_mut(view).as_of = Some(Instant::now()));
+        bench
+            .view
+            .send_modify(|view| Arc::make_mut(view).as_of = Some(Instant::now()));
         sleep(s(1)).await;
     }
     assert!(!bench.is_there("test").await);
@@ -331,7 +345,11 @@ async fn a_record_that_an_ending_session_could_not_remove_goes_when_the_registry
         session: SessionId([4; 16]),
         since: 2,
     };
-    let other = bench.names.claim(stream("other"), theirs, Claim::Vacant).await.unwrap();
+    let other = bench
+        .names
+        .claim(stream("other"), theirs, Claim::Vacant)
+        .await
+        .unwrap();
     assert!(other > epoch);
     sleep(s(3)).await;
     assert!(!bench.is_there("test").await);
