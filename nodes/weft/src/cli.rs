@@ -32,6 +32,8 @@ enum Command {
     Egress,
     /// Standalone with a built-in publisher on the stream "demo".
     Demo,
+    /// Publishes a clip to running nodes, follows them when they drain, and comes back when one is lost.
+    Publish(Publish),
     /// Says what is wrong with a configuration, or prints the effective one; or looks at a NATS server's settings.
     Check(Look),
 }
@@ -45,6 +47,37 @@ struct Look {
     /// A NATS server's monitoring port, such as http://localhost:8222: the same as far as it shows.
     #[arg(long, value_name = "URL")]
     nats_monitor: Option<String>,
+}
+
+/// What `weft publish` is told.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct Publish {
+    /// Nodes' HTTP addresses, such as http://127.0.0.1:8889, or whole WHIP URLs; the next one is tried where one fails.
+    #[arg(long, value_name = "URL,...", value_delimiter = ',', required = true)]
+    pub(crate) to: Vec<String>,
+    /// The stream's name.
+    #[arg(long, value_name = "NAME", default_value = "demo")]
+    pub(crate) stream: String,
+    /// Shown to the node as a bearer token.
+    #[arg(long, value_name = "TOKEN")]
+    pub(crate) token: Option<String>,
+    /// A clip of ours (tests/fixtures/make-clip) instead of the built-in one.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) clip: Option<PathBuf>,
+}
+
+impl Publish {
+    /// The WHIP URLs.
+    pub(crate) fn urls(&self) -> Vec<String> {
+        let url = |to: &String| {
+            if to.contains("/whip") {
+                return to.clone();
+            }
+            let scheme = if to.contains("://") { "" } else { "http://" };
+            format!("{scheme}{}/{}/whip", to.trim_end_matches('/'), self.stream)
+        };
+        self.to.iter().map(url).collect()
+    }
 }
 
 /// Flags stand above the configuration file; they are taken before a subcommand and after it.
@@ -116,6 +149,7 @@ impl Flags {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let (role, demo) = match cli.command {
+        Some(Command::Publish(publish)) => return command::publish(&publish),
         Some(Command::Check(look)) => return check(&cli.flags, &look),
         None | Some(Command::Standalone) => (Role::Standalone, false),
         Some(Command::Demo) => (Role::Standalone, true),
@@ -249,6 +283,28 @@ mod tests {
         assert_eq!(config.fabric.nats.servers, ["nats://a:1"]);
         assert_eq!(config.webrtc_address, ListenAddress::port(1));
         assert_eq!(config.webrtc_local_udp_address, ListenAddress::port(2));
+    }
+
+    #[test]
+    fn nodes_to_publish_to_are_given_as_addresses_or_whole_urls() {
+        let line = [
+            "weft",
+            "publish",
+            "--to",
+            "http://a:1/,b:2,http://c:3/x/whip?q=1",
+            "--stream",
+            "cam/1",
+        ];
+        let Some(Command::Publish(publish)) = Cli::try_parse_from(line).unwrap().command else {
+            panic!("another command");
+        };
+        let urls = [
+            "http://a:1/cam/1/whip",
+            "http://b:2/cam/1/whip",
+            "http://c:3/x/whip?q=1",
+        ];
+        assert_eq!(publish.urls(), urls);
+        assert!(Cli::try_parse_from(["weft", "publish"]).is_err());
     }
 
     #[test]

@@ -1,14 +1,20 @@
 //! What the commands do: run a node until it is told to end, with or without the built-in publisher.
 //! Reading the command line is `cli`'s business.
 
+use crate::cli::Publish;
+use crate::demo::follower::FollowOptions;
+use crate::demo::journal::Happened;
 use crate::demo::publisher::Options;
-use crate::demo::{Clip, ClipLoop, Publisher};
+use crate::demo::{Clip, ClipLoop, Follower, Publisher, StampedLoop};
 use crate::node::{Node, Role};
 use crate::{logging, signals};
+use anyhow::Context;
 use std::io::Write;
 use std::process::ExitCode;
 use tokio_util::sync::CancellationToken;
-use weft_config::Config;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
+use weft_config::{Config, LogLevel};
 
 /// The stream that the built-in publisher publishes.
 const DEMO_STREAM: &str = "demo";
@@ -69,6 +75,76 @@ async fn play(url: String, shutdown: CancellationToken) {
         () = publisher.ended() => tracing::info!("the demo publisher's session has ended"),
     }
     publisher.close().await;
+}
+
+/// Publishes to running nodes until a signal comes, or somebody else takes the stream over (exit code 1).
+pub(crate) fn publish(publish: &Publish) -> ExitCode {
+    // What happens is told on standard output.
+    logging::start(LogLevel::Warn);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .expect("a process that cannot have threads cannot publish");
+    match runtime.block_on(follow(publish)) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            tracing::error!("{error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// True when it ended by order.
+async fn follow(publish: &Publish) -> anyhow::Result<bool> {
+    let shutdown = CancellationToken::new();
+    signals::listen(shutdown.clone())?;
+    let clip = match &publish.clip {
+        None => Clip::demo(),
+        Some(path) => {
+            let bytes = std::fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
+            Clip::parse(bytes.into()).with_context(|| path.display().to_string())?
+        }
+    };
+    let mut options = FollowOptions {
+        find_local_ip: true,
+        ..FollowOptions::default()
+    };
+    options.publisher.obey_keyframes = true;
+    options.publisher.token.clone_from(&publish.token);
+    let source = move || StampedLoop::new(ClipLoop::new(clip.clone()));
+    let follower = Follower::start(publish.urls(), source, options);
+    let mut seen = 0;
+    let ordered = loop {
+        let entries = tokio::select! {
+            () = shutdown.cancelled() => break true,
+            entries = follower.after(seen) => entries,
+        };
+        seen += entries.len();
+        for entry in &entries {
+            say(&format!("{} {}\n", now(), entry.what));
+        }
+        if entries
+            .iter()
+            .any(|entry| matches!(entry.what, Happened::Ended(_)))
+        {
+            break false;
+        }
+    };
+    let units = follower.units();
+    if ordered {
+        follower.stop().await;
+    }
+    say(&format!("{} ended; {units} access units sent\n", now()));
+    Ok(ordered)
+}
+
+/// The time of day as in the log.
+fn now() -> String {
+    let mut text = String::new();
+    // Writing to a string does not fail.
+    _ = SystemTime.format_time(&mut Writer::new(&mut text));
+    text
 }
 
 /// Tells whoever reads standard output, a person or a pipe; a pipe whose reader has left is no reason to end.

@@ -3,6 +3,7 @@
 
 use crate::demo::feedback::Feedback;
 use crate::demo::peer::SendPeer;
+use crate::demo::runtime::Killable;
 use crate::demo::sender::{Muted, Sender};
 use crate::demo::source::UnitSource;
 use crate::demo::whip::{self, WhipError, WhipSession};
@@ -27,6 +28,8 @@ pub struct Options {
     pub token: Option<String>,
     /// How long gathering and connecting may take, each.
     pub handshake: Duration,
+    /// How long the answer to the POST may take.
+    pub request: Duration,
 }
 
 impl Default for Options {
@@ -37,6 +40,7 @@ impl Default for Options {
             rtx: true,
             token: None,
             handshake: Duration::from_secs(10),
+            request: Duration::from_secs(10),
         }
     }
 }
@@ -92,6 +96,23 @@ pub struct Publisher {
     muted: watch::Sender<Muted>,
 }
 
+/// Ends a peer connection whose caller does not wait for it any more.
+struct Kill(Option<Arc<Killable>>);
+
+impl Kill {
+    fn disarm(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Kill {
+    fn drop(&mut self) {
+        if let Some(runtime) = &self.0 {
+            runtime.kill();
+        }
+    }
+}
+
 struct Peer(SendPeer);
 
 impl std::fmt::Debug for Peer {
@@ -107,13 +128,16 @@ impl Publisher {
     /// When the server refuses or cannot be reached, or the connection does not come up in time.
     pub async fn start(url: &str, source: impl UnitSource, options: Options) -> Result<Self, PublishError> {
         let mut peer = SendPeer::build(&source.tracks(), &options).await?;
+        let unless_given_up = Kill(Some(peer.runtime.clone()));
         let session = match Self::negotiate(url, &mut peer, &options).await {
             Ok(session) => session,
             Err(error) => {
                 peer.close().await;
+                unless_given_up.disarm();
                 return Err(error);
             }
         };
+        unless_given_up.disarm();
         let sent = Arc::new(Sent::default());
         let (muted, muted_seen) = watch::channel(Muted::default());
         let sender = Sender::new(&peer, source, options.obey_keyframes, sent.clone(), muted_seen);
@@ -133,7 +157,7 @@ impl Publisher {
         options: &Options,
     ) -> Result<WhipSession, PublishError> {
         let offer = peer.offer(options.handshake).await?;
-        let session = whip::post(url, offer, options.token.clone()).await?;
+        let session = whip::post(url, offer, options.token.clone(), options.request).await?;
         if let Err(error) = peer.connect(session.answer.clone(), options.handshake).await {
             if let Err(error) = whip::delete(session.location).await {
                 tracing::debug!(%error, "a session that never connected could not be deleted");
@@ -155,6 +179,12 @@ impl Publisher {
         self.session.id.as_deref()
     }
 
+    /// Where the server tells what this publisher should know; `None` where it has no such channel.
+    #[must_use]
+    pub fn events(&self) -> Option<&Url> {
+        self.session.events.as_ref()
+    }
+
     /// The SDP answer.
     #[must_use]
     pub fn answer(&self) -> &str {
@@ -172,6 +202,10 @@ impl Publisher {
             keyframe_requests: get(&self.feedback.keyframe_requests),
             nacked: get(&self.feedback.nacked),
         }
+    }
+
+    pub(crate) fn sent(&self) -> Arc<Sent> {
+        self.sent.clone()
     }
 
     /// Stops or goes on sending a track, by its place in the source; the session stays up and time goes on.

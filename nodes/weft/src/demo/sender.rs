@@ -115,8 +115,11 @@ impl<S: UnitSource> Sender<S> {
                 }
                 () = tokio::time::sleep_until(start + next.due) => {}
             }
-            if !self.muted.borrow().contains(next.track) && self.send(&next).await.is_err() {
-                return;
+            if !self.muted.borrow().contains(next.track) {
+                let unit = self.source.sending(next);
+                if self.send(&unit).await.is_err() {
+                    return;
+                }
             }
             match self.source.next_unit() {
                 Some(unit) => next = unit,

@@ -26,6 +26,10 @@ pub trait UnitSource: Send + 'static {
     fn tracks(&self) -> Vec<ClipTrack>;
     /// The next unit; `None` ends the publishing.
     fn next_unit(&mut self) -> Option<SourceUnit>;
+    /// Called right before a unit is sent, with what `next_unit` gave; what is returned is sent in its place.
+    fn sending(&mut self, unit: SourceUnit) -> SourceUnit {
+        unit
+    }
     /// Answers a keyframe request: the next video unit is to be a key unit, if the source can do that. Time goes on.
     fn restart_at_key(&mut self) -> bool {
         false

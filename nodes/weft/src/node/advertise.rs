@@ -2,13 +2,9 @@
 //! Binding them was `build`'s business; whether a name server knows the host is the operator's.
 
 use super::{Addresses, addresses};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
-use std::time::Duration;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use weft_config::Config;
 use weft_wire::NodeAddresses;
-
-/// A name server that takes longer than this is not waited for at the start.
-const RESOLVE: Duration = Duration::from_secs(2);
 
 /// The port of NATS where none is written.
 const NATS_PORT: u16 = 4222;
@@ -57,11 +53,7 @@ async fn towards(servers: &[String]) -> IpAddr {
     } else {
         format!("{host}:{NATS_PORT}")
     };
-    let found = tokio::time::timeout(RESOLVE, tokio::net::lookup_host(&host)).await;
-    let local = found
-        .ok()
-        .and_then(Result::ok)
-        .and_then(|mut found| found.find_map(local_towards));
+    let local = crate::local_ip::towards(&host).await;
     local.unwrap_or_else(|| {
         tracing::warn!(
             %host,
@@ -70,17 +62,6 @@ async fn towards(servers: &[String]) -> IpAddr {
         );
         loopback
     })
-}
-
-fn local_towards(server: SocketAddr) -> Option<IpAddr> {
-    let any: IpAddr = if server.is_ipv4() {
-        Ipv4Addr::UNSPECIFIED.into()
-    } else {
-        std::net::Ipv6Addr::UNSPECIFIED.into()
-    };
-    let socket = UdpSocket::bind((any, 0)).ok()?;
-    socket.connect(server).ok()?;
-    Some(socket.local_addr().ok()?.ip())
 }
 
 #[cfg(test)]
