@@ -1,6 +1,8 @@
 //! Real publishers times real readers on one standalone node: every reader decodes at least 100 pictures without a complaint,
 //! with times that only rise, and hears audio where it takes any. Bit-exactness is judged in `e2e`.
 
+mod redirect;
+
 use anyhow::{Context, Result, ensure};
 use futures::future::join_all;
 use std::time::Duration;
