@@ -9,7 +9,7 @@ use crate::opening;
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
-use weft_bus::{Better, NodeReply, NodeRequest};
+use weft_bus::{Better, NodeReply, NodeRequest, RequestError};
 use weft_wire::{Guest, NodeName, NodeRecord, OfferReply, OfferRequest, SessionId};
 
 /// Nodes asked at most for one offer.
@@ -168,6 +168,8 @@ impl<'a> Search<'a> {
             }
             Ok(Ok(NodeReply::Offer(reply))) => reply.body,
             Ok(Ok(_)) => "it answered something else".to_owned(),
+            // Says nothing about that node, nor will the next question get further.
+            Ok(Err(RequestError::Bus(error))) => return Err(Error::Unavailable(error.to_string())),
             Ok(Err(error)) => error.to_string(),
             Err(_) => "no answer came in time".to_owned(),
         };

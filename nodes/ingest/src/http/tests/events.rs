@@ -9,6 +9,7 @@ use actix_web::body::MessageBody;
 use std::future::poll_fn;
 use std::pin::Pin;
 use tokio::time::{Instant, pause, sleep, timeout};
+use weft_bus::faulty::{Faults, Faulty};
 use weft_wire::{CloseReason, PublisherWord};
 
 /// A client's end of a channel.
@@ -161,6 +162,27 @@ async fn a_word_lost_between_nodes_is_asked_for_within_10_s() {
     entry.live.say(&*deaf, PublisherWord::Closed(CloseReason::Kicked));
     assert_eq!(ear.event().await, closed("kicked"));
     assert_eq!(ear.event().await, None);
+}
+
+#[actix::test]
+async fn a_channel_outlives_its_node_s_absence_from_the_bus() {
+    pause();
+    let fabric = Fabric::new();
+    let a = fabric.node("a", 0, IngestConfig::default()).await;
+    let way = Faulty::wrap(fabric.bus.clone(), Faults::default());
+    let b = fabric.node_on(way.clone(), "b", 0, IngestConfig::default()).await;
+    let url = flowing(&a.ingest).await;
+    let mut ear = Ear::open(&b.ingest, &url).await;
+    way.cut(true);
+    let heard = timeout(ms(45_000), ear.event()).await;
+    assert!(heard.is_err(), "{heard:?}");
+    a.ingest.drain().await;
+    let heard = timeout(ms(1_000), ear.event()).await;
+    assert!(heard.is_err(), "said while it was away: {heard:?}");
+    way.cut(false);
+    let back = Instant::now();
+    assert!(ear.event().await.unwrap().contains("event: move"));
+    assert!(back.elapsed() <= ms(11_000), "{:?}", back.elapsed());
 }
 
 trait ParseUuid {

@@ -128,17 +128,22 @@ impl Fabric {
 
     /// Starts a node with a place for ten publishers, of which `publishers` are taken.
     async fn node(&self, node: &str, publishers: u32, config: IngestConfig) -> Node {
+        self.node_on(self.bus.clone(), node, publishers, config).await
+    }
+
+    /// The same, by its own way to the bus.
+    async fn node_on(&self, bus: Arc<dyn Bus>, node: &str, publishers: u32, config: IngestConfig) -> Node {
         let record = Arc::new(Mutex::new(record(publishers)));
         let shown = Arc::clone(&record);
         let describe = Arc::new(move || shown.lock().unwrap().clone());
         let members = Members::seeing(name(node), describe, self.view.subscribe());
-        let ingest = ingest_among(config, self.bus.clone(), self.registry.clone(), members);
+        let ingest = ingest_among(config, bus.clone(), self.registry.clone(), members);
         let asked = Arc::<Mutex<Vec<NodeRequest>>>::default();
         let service = Answers {
             ingest: ingest.clone(),
             asked: Arc::clone(&asked),
         };
-        let serving = self.bus.serve(name(node), Arc::new(service)).await.unwrap();
+        let serving = bus.serve(name(node), Arc::new(service)).await.unwrap();
         self.show(node, record.lock().unwrap().clone());
         Node {
             ingest,

@@ -1,11 +1,12 @@
 //! A session's URL asked for at a node that does not have the session.
 //! What is done there is the contract's subject; here it is that it arrives, and what comes when it does not.
 
-use super::{FRAGMENT, Fabric, UUID, call, ms, name, published};
+use super::{FRAGMENT, Fabric, OFFER, SDP, UUID, call, ms, name, published};
 use crate::testing::{lock, made};
 use crate::{Error, IngestConfig};
-use tokio::time::{Instant, pause};
+use tokio::time::{Instant, pause, sleep};
 use weft_bus::NodeRequest;
+use weft_bus::faulty::{Faults, Faulty};
 use weft_wire::{CloseReason, ResourceMethod, ResourceReply, ResourceRequest, SessionSecret};
 
 const CANDIDATE: &str = "a=mid:0\r\na=candidate:1 1 udp 1 192.0.2.1 9 typ host\r\n";
@@ -95,6 +96,38 @@ async fn a_node_that_is_unknown_dead_or_hangs_is_told_within_300_ms() {
             }
         }
     }
+}
+
+#[actix::test]
+async fn while_this_node_s_bus_is_away_nothing_is_said_about_other_nodes_sessions() {
+    pause();
+    let fabric = Fabric::new();
+    let a = fabric.node("a", 0, IngestConfig::default()).await;
+    let way = Faulty::wrap(fabric.bus.clone(), Faults::default());
+    let b = fabric
+        .node_on(way.clone(), "b", 10, IngestConfig::default())
+        .await;
+    let url = published(&a.ingest).await;
+    let _publisher = made();
+    way.cut(true);
+    sleep(ms(10)).await;
+    for (method, of) in [("PATCH", ""), ("DELETE", ""), ("GET", ""), ("GET", "/events")] {
+        let answer = call(&b.ingest, method, &format!("{url}{of}"), &[FRAGMENT], CANDIDATE).await;
+        assert_eq!(
+            (answer.status, answer.header("Retry-After")),
+            (503, Some("2")),
+            "{method}{of}"
+        );
+    }
+    // Nor is anybody blamed for not taking an offer.
+    let answer = call(&b.ingest, "POST", "/cam/2/whip", &[SDP], OFFER).await;
+    assert_eq!(answer.status, 503);
+    assert!(answer.error().contains("bus is away"), "{}", answer.error());
+    way.cut(false);
+    sleep(ms(2_000)).await;
+    let answer = call(&b.ingest, "POST", "/cam/2/whip", &[SDP], OFFER).await;
+    assert_eq!(answer.status, 201, "{}", answer.body);
+    assert_eq!(call(&b.ingest, "DELETE", &url, &[], "").await.status, 200);
 }
 
 #[actix::test]
