@@ -50,6 +50,11 @@ impl Allowance {
         }
         self.count = self.count.saturating_sub(1);
     }
+
+    /// A question that reached nobody has cost nobody anything.
+    pub(crate) fn give_back(&mut self) {
+        self.count = (self.count + 1).min(KEPT);
+    }
 }
 
 #[cfg(test)]

@@ -368,6 +368,36 @@ async fn after_an_absence_a_short_hole_is_filled_and_a_long_one_left() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_owner_that_reconnects_a_moment_later_is_asked_again_soon_and_nothing_is_lost() {
+    let mut s = Scene::flowing();
+    s.live(OLD, 1, [10]);
+    s.pass(50);
+    s.repair.reconnected(s.now);
+    s.live(OLD, 1, [12]);
+    for _ in 0..3 {
+        let ask = s.ask().unwrap();
+        assert_eq!(s.fail(ask, RequestError::NoOwner), Owner::Gone);
+        assert_eq!(s.ask(), None);
+        s.pass(80);
+    }
+    let ask = s.ask().unwrap();
+    s.answer(ask, OLD, 1, 11..13, 13);
+    assert_eq!(s.out(), ["10", "11", "12"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_question_of_the_silence_keeps_nobody_waiting_when_media_is_back() {
+    let mut s = Scene::flowing();
+    s.live(OLD, 1, [10]);
+    s.pass(3000);
+    assert_eq!(s.ask(), Some(Ask::Range(OLD, UnitSeq(11), None)));
+    s.live(OLD, 1, [80]);
+    assert_eq!(s.ask(), Some(Ask::Newest));
+    s.answer(Ask::Newest, OLD, 1, 78..81, 81);
+    assert_eq!(s.out(), ["10", "lost 67", "78", "79", "80"]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn held_units_are_bounded_whatever_comes() {
     let mut s = Scene::flowing();
     s.live(OLD, 1, [10]);

@@ -86,7 +86,7 @@ async fn units(
             sleep(BETWEEN_BURSTS).await;
         }
         // The rest of an answer that cannot be sent is of no use: the asker asks again.
-        if link.send(message(inbox.clone(), None, payload)).await.is_err() {
+        if link.answer(message(inbox.clone(), None, payload)).await.is_err() {
             break;
         }
     }
@@ -96,7 +96,7 @@ async fn units(
 async fn reply(question: &Question, link: &Link, payload: Bytes) -> Option<()> {
     if let Some(inbox) = &question.reply {
         // A reply that cannot be sent shows as a timeout at the asker.
-        drop(link.send(message(inbox.to_string(), None, payload)).await);
+        drop(link.answer(message(inbox.to_string(), None, payload)).await);
     }
     Some(())
 }

@@ -173,6 +173,19 @@ impl Link {
         if !self.is_up() {
             return Err(self.away());
         }
+        self.queue(message).await
+    }
+
+    /// As [`Self::send`], for the answer to a question: what came over a connection can be answered on it a moment before
+    /// its own check is over. An asker that connected first would wait a second for nothing.
+    pub(super) async fn answer(&self, message: OutboundMessage) -> Result<(), Error> {
+        if self.client.connection_state() != State::Connected {
+            return Err(self.away());
+        }
+        self.queue(message).await
+    }
+
+    async fn queue(&self, message: OutboundMessage) -> Result<(), Error> {
         let mut client = self.client.clone();
         // overflow: awaited, within bounds.
         match timeout(PATIENCE, client.feed(message)).await {

@@ -54,7 +54,7 @@ async fn take_questions(mut questions: Subscriber, desk: Desk, link: Arc<Link>) 
                 }
                 return false;
             }
-            link.send(message(inbox, None, payload)).await.is_ok()
+            link.answer(message(inbox, None, payload)).await.is_ok()
         });
     }
 }
