@@ -7,6 +7,7 @@ use crate::live::{Live, utc_now};
 use crate::sweep::Leftovers;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::time::timeout;
 use weft_bus::{Bus, LEASE_RENEWAL, NodeReply, NodeRequest, Publication, Registry, StreamOwner};
 use weft_wire::{
     CloseReason, CloseRequest, Epoch, Incarnation, Kick, NodeName, SessionId, StreamName, StreamRecord,
@@ -22,6 +23,8 @@ const TOLD_AGAIN: Duration = Duration::from_secs(1);
 const TOLD_AGAIN_MAX: Duration = Duration::from_secs(30);
 /// The time its answer gets.
 const TOLD_PATIENCE: Duration = Duration::from_secs(1);
+/// The time an owner without a record gets to say so; "nobody there" is known at once.
+const OWNER_PATIENCE: Duration = Duration::from_millis(300);
 /// Attempts to remove a record; what is left after them is the sweep's.
 const REMOVE_ATTEMPTS: usize = 3;
 /// A view of the nodes older than this says nothing about who is gone.
@@ -97,7 +100,7 @@ pub(crate) async fn take(fabric: Fabric, live: Arc<Live>, moves: Option<SessionI
         moves,
     };
     let mut attempts = 0_u32;
-    let won = loop {
+    let mut won = loop {
         match claim::claim(&*fabric.bus, &*fabric.registry, &live.stream, &record, rules).await {
             Ok(won) => break won,
             Err(Lost::Conflict) => return Claiming::Lost(CloseReason::Conflict),
@@ -119,6 +122,9 @@ pub(crate) async fn take(fabric: Fabric, live: Arc<Live>, moves: Option<SessionI
         status.epoch = won.epoch;
         status.since = record.since;
         status.state = StreamState::Live;
+    }
+    if won.over.is_none() {
+        won.over = unrecorded(&fabric, &live).await;
     }
     attempts = 0;
     loop {
@@ -147,6 +153,19 @@ pub(crate) async fn take(fabric: Fabric, live: Arc<Live>, moves: Option<SessionI
         attempts += 1;
         tokio::time::sleep(RETRY).await;
     }
+}
+
+/// An owner that answers though the name was free: its record has vanished, and nothing tells it of ours. Asked before
+/// this session answers itself.
+async fn unrecorded(fabric: &Fabric, live: &Live) -> Option<StreamRecord> {
+    let asked = timeout(OWNER_PATIENCE, fabric.bus.owner(live.stream.clone())).await;
+    let owner = asked.ok()?.ok()?;
+    (owner.session != live.id).then_some(StreamRecord {
+        node: owner.node,
+        incarnation: owner.incarnation,
+        session: owner.session,
+        since: owner.since,
+    })
 }
 
 /// Tells the session that lost the name on another node: on the stream's subject, and by its id, until its node says that

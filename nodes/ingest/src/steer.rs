@@ -72,7 +72,7 @@ impl From<weft_rtc::Error> for Error {
         match error {
             Rtc::Offer(refused) => refused.into(),
             Rtc::Negotiation(_) => Self::BadRequest(error.to_string()),
-            Rtc::Full => Self::Full("it has as many WebRTC sessions as it may"),
+            Rtc::Full => Self::Full("as many WebRTC sessions as fabric.limits.publishers allows"),
             Rtc::Refused(CloseReason::Internal) => {
                 Self::Internal("the session could not be begun".to_owned())
             }

@@ -4,10 +4,11 @@
 use super::{Camera, ms};
 use crate::IngestConfig;
 use crate::error::Error;
-use crate::testing::{ingest, lock, memory, stream};
+use crate::testing::{feed, ingest, lock, memory, stream};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::time::{Instant, pause, sleep};
+use weft_bus::MediaFilter;
 use weft_wire::{CloseReason, KeyframeRequest, NodeName, StreamState, UnitsFrom, UnitsRequest};
 
 #[actix::test]
@@ -48,6 +49,62 @@ async fn a_publisher_that_vanishes_is_stalled_in_four_seconds_and_gone_in_thirty
     drop(camera);
     sleep(ms(2_000)).await;
     assert_eq!(live.strong_count(), 0);
+}
+
+#[actix::test]
+async fn padding_alone_keeps_no_stream_alive_and_is_no_first_media() {
+    pause();
+    let (bus, registry) = memory();
+    let node = ingest(IngestConfig::default(), bus, registry, "a");
+    let mut camera = Camera::offer(&node).await;
+    let probe = |camera: &mut Camera| {
+        let mut packet = camera.source.unit(false, 10).remove(0);
+        packet.payload = bytes::Bytes::new();
+        feed(&mut *camera.receiver, vec![packet]);
+    };
+    camera.stream_for(ms(1_000)).await;
+    for _ in 0..18 {
+        sleep(ms(250)).await;
+        probe(&mut camera);
+    }
+    assert_eq!(camera.state(), StreamState::Stalled);
+    let mut second = Camera::offer(&node).await;
+    for _ in 0..41 {
+        sleep(ms(250)).await;
+        probe(&mut second);
+    }
+    assert_eq!(second.closed(), [CloseReason::NoMedia]);
+}
+
+#[actix::test]
+async fn a_publisher_nobody_reads_is_asked_for_nothing_after_a_loss() {
+    pause();
+    let (bus, registry) = memory();
+    let node = ingest(IngestConfig::default(), bus.clone(), registry, "a");
+    let mut camera = Camera::offer(&node).await;
+    // Until the bus has found that nobody reads.
+    for _ in 0..4 {
+        camera.stream_for(ms(1_000)).await;
+    }
+    camera.source.unit(false, 500);
+    camera.stream_for(ms(200)).await;
+    assert!(lock(&camera.peer.keyframes).is_empty());
+    let _reader = bus.subscribe(stream("test"), MediaFilter::All).await.unwrap();
+    let request = UnitsRequest {
+        from: UnitsFrom::Live,
+        until: None,
+        session: None,
+    };
+    bus.units(stream("test"), request).await.unwrap();
+    camera.source.unit(false, 500);
+    for _ in 0..20 {
+        camera.send(false).await;
+        sleep(ms(40)).await;
+    }
+    assert!(
+        !lock(&camera.peer.keyframes).is_empty(),
+        "with a reader it is asked"
+    );
 }
 
 #[actix::test]

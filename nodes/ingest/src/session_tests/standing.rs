@@ -5,7 +5,7 @@ use super::{Camera, found, ms, units};
 use crate::IngestConfig;
 use crate::counters::get;
 use crate::messages::{Close, Found};
-use crate::testing::{ingest, memory, stream};
+use crate::testing::{feed, ingest, lock, memory, stream};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::sync::Arc;
@@ -146,6 +146,53 @@ async fn a_registry_that_is_away_stops_nothing_and_what_it_lost_is_claimed_anew_
     camera.stream_for(s(30)).await;
     assert!(camera.epoch() > epoch);
     assert_eq!(held(&names).await.unwrap().epoch, camera.epoch());
+}
+
+#[actix::test]
+async fn a_newcomer_ends_an_owner_whose_record_had_vanished_at_once() {
+    pause();
+    let (bus, registry) = memory();
+    let here = ingest(IngestConfig::default(), bus.clone(), registry.clone(), "a");
+    let there = ingest(IngestConfig::default(), bus, registry.clone(), "b");
+    let mut old = Camera::offer(&here).await;
+    old.stream_for(s(1)).await;
+    wipe(&registry).await;
+    let mut new = Camera::offer(&there).await;
+    new.send(true).await;
+    sleep(ms(20)).await;
+    assert_eq!(old.closed(), [CloseReason::TakenOver]);
+    assert_eq!(held(&registry).await.unwrap().epoch, new.epoch());
+}
+
+#[actix::test]
+async fn what_is_held_while_a_name_cannot_be_claimed_is_bounded() {
+    pause();
+    let (bus, names) = memory();
+    let way = Faulty::wrap(bus.clone(), Faults::default());
+    let node = ingest(IngestConfig::default(), bus, way.registry(names), "a");
+    let mut camera = Camera::offer(&node).await;
+    way.cut(true);
+    // One key unit, then pictures of 100 kB: the group is too long to keep.
+    camera.send(true).await;
+    for _ in 0..25 * 15 {
+        feed(&mut *camera.receiver, camera.source.unit(false, 100_000));
+        sleep(ms(40)).await;
+        let bytes: usize = (camera.published.live.cache().all().iter())
+            .map(|u| u.data.len())
+            .sum();
+        assert!(bytes <= 8_300_000 + 4_200_000, "{bytes}");
+    }
+    let bytes: usize = (camera.published.live.cache().all().iter())
+        .map(|u| u.data.len())
+        .sum();
+    assert!(bytes <= 4_300_000, "the group was given up: {bytes}");
+    way.cut(false);
+    sleep(ms(600)).await;
+    assert_eq!(camera.state(), StreamState::Live);
+    assert!(
+        !lock(&camera.peer.keyframes).is_empty(),
+        "nothing is left to begin with"
+    );
 }
 
 /// A registry that takes a second for a claim, and says when one is under way.
