@@ -2,6 +2,7 @@
 //! Each is a positional array with the version first; `encode`/`decode` are the only way in and out.
 
 use crate::positional::positional;
+use crate::track::KnownTracks;
 use crate::{
     Epoch, Error, GopSeq, Incarnation, NodeName, SentTime, SessionId, TrackInfo, UnitSeq, WIRE_VERSION,
 };
@@ -87,7 +88,7 @@ positional! {
         /// The owner's clock now, as in `sent` of its units: a base for the age of units.
         pub sent: SentTime,
         /// The stream's tracks as known now.
-        pub tracks: Vec<TrackInfo>,
+        pub tracks: Vec<TrackInfo> as KnownTracks,
         /// Age of the newest key unit in ms; `u32::MAX` when there was none yet.
         pub key_age_ms: u32,
     }
@@ -124,6 +125,9 @@ pub enum StreamState {
     Live,
     /// No media for some seconds; the session is still there.
     Stalled,
+    /// What a state of a later release reads as: not known to be ready.
+    #[serde(other)]
+    Unknown,
 }
 
 positional! {
@@ -143,7 +147,7 @@ positional! {
         /// When the stream became live, µs UTC; 0 before.
         pub since: i64,
         /// Its tracks.
-        pub tracks: Vec<TrackInfo>,
+        pub tracks: Vec<TrackInfo> as KnownTracks,
         /// Bytes of RTP payload received from the publisher.
         pub inbound_bytes: u64,
         /// RTP packets received.

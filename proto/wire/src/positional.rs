@@ -2,10 +2,10 @@
 //! at the end takes its default, what is unknown at the end is skipped. serde's derive refuses both.
 
 /// Declares a struct with derived array encoding and tolerant decoding. A field of a later version is written
-/// `name: Type = default`.
+/// `name: Type = default`; one that is read with more tolerance than its type has, `name: Type as Reader`.
 macro_rules! positional {
     ($(#[$meta:meta])* pub struct $name:ident {
-        $($(#[$fmeta:meta])* pub $field:ident : $ty:ty $(= $default:expr)?),+ $(,)?
+        $($(#[$fmeta:meta])* pub $field:ident : $ty:ty $(as $reader:ty)? $(= $default:expr)?),+ $(,)?
     }) => {
         $(#[$meta])*
         #[derive(serde::Serialize)]
@@ -20,8 +20,8 @@ macro_rules! positional {
                         f.write_str(concat!("an array of the fields of ", stringify!($name)))
                     }
                     fn visit_seq<A: serde::de::SeqAccess<'de>>(self, mut seq: A) -> Result<$name, A::Error> {
-                        $(let $field = match seq.next_element::<$ty>()? {
-                            Some(value) => value,
+                        $(let $field: $ty = match seq.next_element::<$crate::positional::reader!($ty $(, $reader)?)>()? {
+                            Some(value) => value.into(),
                             None => $crate::positional::missing!($field $(, $default)?),
                         };)+
                         while seq.next_element::<serde::de::IgnoredAny>()?.is_some() {}
@@ -44,7 +44,17 @@ macro_rules! missing {
     };
 }
 
-pub(crate) use {missing, positional};
+/// The type a field is read as.
+macro_rules! reader {
+    ($ty:ty) => {
+        $ty
+    };
+    ($ty:ty, $reader:ty) => {
+        $reader
+    };
+}
+
+pub(crate) use {missing, positional, reader};
 
 #[cfg(test)]
 #[allow(unreachable_pub, reason = "the macro makes public types")]

@@ -23,15 +23,19 @@ pub enum Codec {
     H264,
     /// RFC 6716.
     Opus,
+    /// What a codec of a later release reads as. Lists of tracks are read without such tracks, and units of a track that is
+    /// in no list reach no reader.
+    #[serde(other)]
+    Unknown,
 }
 
 impl Codec {
-    /// Video or audio.
+    /// Video or audio; an unknown one counts as audio, for which nothing ever waits.
     #[must_use]
     pub fn kind(self) -> MediaKind {
         match self {
             Self::H264 => MediaKind::Video,
-            Self::Opus => MediaKind::Audio,
+            Self::Opus | Self::Unknown => MediaKind::Audio,
         }
     }
 
@@ -41,6 +45,7 @@ impl Codec {
         match self {
             Self::H264 => "H264",
             Self::Opus => "Opus",
+            Self::Unknown => "unknown",
         }
     }
 }
@@ -69,5 +74,17 @@ positional! {
         pub width: u32,
         /// Picture height in pixels, 0 until known.
         pub height: u32,
+    }
+}
+
+/// The tracks of a list that this release can carry: one of a later release's codec does not cost the others.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(crate) struct KnownTracks(Vec<TrackInfo>);
+
+impl From<KnownTracks> for Vec<TrackInfo> {
+    fn from(KnownTracks(mut tracks): KnownTracks) -> Self {
+        tracks.retain(|track| track.codec != Codec::Unknown);
+        tracks
     }
 }

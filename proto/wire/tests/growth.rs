@@ -4,12 +4,12 @@
 mod samples;
 
 use bytes::Bytes;
-use samples::{EPOCH, SESSION, all, key_unit, node};
+use samples::{EPOCH, SESSION, all, key_unit, node, owner_info, units_end};
 use weft_wire::{
-    AccessUnit, CloseReason, CloseReply, CloseRequest, DrainReply, DrainRequest, KeyframeRequest, Kick,
-    Message, NodeRecord, NodeReport, OfferReply, OfferRequest, OwnerInfo, OwnerRequest, PublisherEvent,
-    ReportRequest, ResourceReply, ResourceRequest, StreamEnded, StreamRecord, UnitBatch, UnitPart, UnitsEnd,
-    UnitsReply, UnitsRequest, decode_batch, encode_batch, encode_part,
+    AccessUnit, CloseReason, CloseReply, CloseRequest, Codec, DrainReply, DrainRequest, KeyframeRequest,
+    Kick, Message, NodeRecord, NodeReport, OfferReply, OfferRequest, OwnerInfo, OwnerRequest, PublisherEvent,
+    ReportRequest, ResourceReply, ResourceRequest, StreamEnded, StreamRecord, StreamState, UnitBatch,
+    UnitPart, UnitsEnd, UnitsReply, UnitsRequest, decode_batch, encode_batch, encode_part,
 };
 
 /// The bytes with one more element at the end of the array whose header stands at `at`, which must reach to the end.
@@ -71,6 +71,42 @@ fn a_reason_of_a_later_release_reads_as_internal() {
     assert_eq!(&bytes[at..], b"Kicked");
     bytes[at..].copy_from_slice(b"Bored!");
     assert_eq!(Kick::decode(&bytes).unwrap().reason, CloseReason::Internal);
+}
+
+/// The bytes with one word in them exchanged for another of its length.
+fn renamed(bytes: &Bytes, from: &str, to: &str) -> Bytes {
+    let at = bytes
+        .windows(from.len())
+        .position(|window| window == from.as_bytes());
+    let at = at.expect("the word is there");
+    let mut changed = bytes.to_vec();
+    changed[at..at + to.len()].copy_from_slice(to.as_bytes());
+    changed.into()
+}
+
+#[test]
+fn a_track_of_a_later_releases_codec_is_left_out_and_the_others_stay() {
+    let end = units_end(false);
+    assert_eq!(end.tracks[0].codec, Codec::H264);
+    let read = UnitsEnd::decode(&renamed(&end.encode(), "H264", "H266")).unwrap();
+    assert_eq!(read.tracks, end.tracks[1..]);
+    assert_eq!((read.next, read.key_age_ms), (end.next, end.key_age_ms));
+    let owner = owner_info(StreamState::Live);
+    let read = OwnerInfo::decode(&renamed(&owner.encode(), "Opus", "Orca")).unwrap();
+    assert_eq!((&read.tracks[..], read.units), (&owner.tracks[..1], owner.units));
+}
+
+#[test]
+fn a_state_of_a_later_release_reads_as_unknown() {
+    let owner = owner_info(StreamState::Live);
+    let read = OwnerInfo::decode(&renamed(&owner.encode(), "Live", "Held")).unwrap();
+    assert_eq!(
+        read,
+        OwnerInfo {
+            state: StreamState::Unknown,
+            ..owner
+        }
+    );
 }
 
 #[test]

@@ -150,7 +150,7 @@ pub(crate) fn tracks() -> Vec<TrackInfo> {
     vec![video, audio]
 }
 
-fn units_end(gone: bool) -> UnitsEnd {
+pub(crate) fn units_end(gone: bool) -> UnitsEnd {
     UnitsEnd {
         session: SESSION,
         epoch: EPOCH,
@@ -162,7 +162,7 @@ fn units_end(gone: bool) -> UnitsEnd {
     }
 }
 
-fn owner_info(state: StreamState) -> OwnerInfo {
+pub(crate) fn owner_info(state: StreamState) -> OwnerInfo {
     OwnerInfo {
         node: node(),
         incarnation: Incarnation(1_763_825_399_000_000),
