@@ -53,6 +53,8 @@ impl Connection {
             Action::Renew => request.answer(Status::INTERNAL),
         };
         self.answer(&answer);
+        // The client was heard when it asked; the search for its stream may have taken longer than a session lasts.
+        self.session.touch(self.shared.now());
         if let Some(playback) = &mut self.playback {
             // After the answer to PLAY: packets that overtake it are thrown away by most readers.
             playback.open(&mut self.out, self.shared.udp.as_ref());

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
 use weft_bus::memory::MemoryBus;
-use weft_bus::{Bus, Members};
+use weft_bus::{Bus, Members, NodesView, SeenNode};
 use weft_egress::{Egress, EgressConfig, HubState};
 use weft_rtsp_server::{PlayHandler, Refusal};
 use weft_wire::*;
@@ -236,4 +236,40 @@ async fn key_units_are_asked_for_once_however_many_readers_wait() {
     let asked = camera.wishes().len();
     sleep(ms(20_000)).await;
     assert_eq!(camera.wishes().len(), asked, "nobody reads, nobody asks");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_egress_moves_newcomers_even_to_a_stream_that_is_open_here() {
+    let bus = memory();
+    let _camera = Camera::start(&bus, Setup::default()).await;
+    sleep(ms(100)).await;
+    let own = Members::alone(NodeName::new("egress").unwrap()).own();
+    let mut record = own.clone();
+    record.role = NodeRole::Egress;
+    record.addresses.rtsp = "[::1]:8554".into();
+    let heard = Instant::now();
+    let other = (NodeName::new("other").unwrap(), SeenNode { record, heard });
+    let view = NodesView {
+        nodes: [other].into(),
+        as_of: Some(heard),
+    };
+    let (_keep, view) = tokio::sync::watch::channel(Arc::new(view));
+    let describe = Arc::new(move || own.clone());
+    let members = Members::seeing(NodeName::new("egress").unwrap(), describe, view);
+    let config = EgressConfig {
+        max_readers: 1,
+        ..EgressConfig::default()
+    };
+    let egress = Egress::start(config, bus, members);
+    let viewer = Viewer::join(&egress, &[0]).await;
+    let mut asked = request();
+    asked.query = Some("token=x".into());
+    let moved = Refusal::Moved("rtsp://[::1]:8554/exam/1?token=x".into());
+    assert_eq!(egress.describe(asked).await.err(), Some(moved));
+    assert_eq!(egress.counters().readers_moved.load(Relaxed), 1);
+    drop(viewer);
+    assert!(
+        Viewer::try_join(&egress, &[0]).await.is_ok(),
+        "there is room again"
+    );
 }

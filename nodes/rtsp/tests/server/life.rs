@@ -324,6 +324,27 @@ async fn what_a_client_sends_ahead_is_answered_when_its_stream_is_found() {
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_stream_may_be_waited_for_longer_than_a_session_lasts() {
+    let patience = Duration::from_secs(100);
+    assert!(mock::config().session_timeout < patience);
+    let server = mock::start_patient(mock::config(), patience);
+    let mut client = Client::connect(&server).await;
+    let url = client.url("slow");
+    let began = Instant::now();
+    assert_eq!(client.ask("DESCRIBE", &url, "").await.status, 200);
+    assert_eq!(secs(began.elapsed()), 100);
+    let track = format!("{url}/trackID=0");
+    let transport = "Transport: RTP/AVP/TCP;interleaved=0-1\r\n";
+    assert_eq!(client.set_up(&track, transport).await.status, 200);
+    // Beyond its patience nobody waits.
+    let mut other = Client::connect(&server).await;
+    let began = Instant::now();
+    let url = other.url("never");
+    assert_eq!(other.ask("DESCRIBE", &url, "").await.status, 503);
+    assert_eq!(secs(began.elapsed()), 110);
+}
+
 #[tokio::test]
 async fn a_reader_is_never_moved_by_a_second_description_of_its_stream() {
     let server = mock::start();

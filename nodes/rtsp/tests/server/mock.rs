@@ -279,6 +279,7 @@ struct Handler {
     video: Arc<Stream>,
     requests: Arc<Mutex<Vec<DescribeRequest>>>,
     searches: Arc<AtomicU64>,
+    patience: Duration,
 }
 
 /// A search under way.
@@ -318,11 +319,13 @@ impl PlayHandler for Handler {
                 }
                 .boxed();
             }
+            // Found after 0.3 s, or when all patience is nearly over.
             "slow" => {
+                let wait = self.patience.max(Duration::from_millis(300));
                 let (search, answer) = (Search::begin(&self.searches), found(&self.demo));
-                return async {
+                return async move {
                     let _search = search;
-                    tokio::time::sleep(Duration::from_millis(300)).await;
+                    tokio::time::sleep(wait).await;
                     answer
                 }
                 .boxed();
@@ -330,6 +333,10 @@ impl PlayHandler for Handler {
             _ => Err(Refusal::NotFound),
         };
         async { answer }.boxed()
+    }
+
+    fn patience(&self) -> Duration {
+        self.patience
     }
 }
 
@@ -388,12 +395,18 @@ pub fn start() -> Running {
 }
 
 pub fn start_with(config: ServerConfig) -> Running {
+    start_patient(config, Duration::ZERO)
+}
+
+/// A server whose handler may take longer.
+pub fn start_patient(config: ServerConfig, patience: Duration) -> Running {
     let (demo, video, requests) = (Stream::new(true), Stream::new(false), Arc::default());
     let handler = Handler {
         demo: Arc::clone(&demo),
         video: Arc::clone(&video),
         requests: Arc::clone(&requests),
         searches: Arc::default(),
+        patience,
     };
     let searches = Arc::clone(&handler.searches);
     let server = Server::bind(config, Arc::new(handler)).unwrap();
