@@ -13,6 +13,35 @@ use std::time::Duration;
 
 static NODES: AtomicUsize = AtomicUsize::new(0);
 
+/// What a node listens on.
+const ADDRESSES: [&str; 7] = [
+    "webrtc",
+    "webrtcLocalUDP",
+    "rtsp",
+    "rtp",
+    "rtcp",
+    "api",
+    "metrics",
+];
+
+/// An even port that is free with the one after it, for TCP and UDP, outside of what the kernel gives to connections.
+fn free_port() -> Result<u16> {
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let start = std::process::id() as usize % 6000;
+    for _ in 0..6000 {
+        let step = NEXT.fetch_add(1, Ordering::Relaxed);
+        let port = 20_000 + 2 * ((start + step) % 6000) as u16;
+        let free = [port, port + 1].into_iter().all(|port| {
+            std::net::TcpListener::bind(("127.0.0.1", port)).is_ok()
+                && std::net::UdpSocket::bind(("127.0.0.1", port)).is_ok()
+        });
+        if free {
+            return Ok(port);
+        }
+    }
+    anyhow::bail!("no free port")
+}
+
 /// What the process does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
@@ -30,6 +59,8 @@ pub struct Plan {
     role: Role,
     nats: Option<String>,
     replicas: usize,
+    name: Option<String>,
+    ports: BTreeMap<&'static str, u16>,
     top: Vec<String>,
     fabric: Vec<String>,
     arguments: Vec<String>,
@@ -50,6 +81,8 @@ impl Plan {
             role,
             nats: None,
             replicas: 1,
+            name: None,
+            ports: BTreeMap::new(),
             top: Vec::new(),
             fabric: Vec::new(),
             arguments: Vec::new(),
@@ -68,6 +101,26 @@ impl Plan {
         self
     }
 
+    /// Its name in the fabric.
+    pub fn named(mut self, name: &str) -> Self {
+        self.name = Some(name.to_owned());
+        self
+    }
+
+    /// On ports of its own that stay the same however often it is started. They are free now and below those that the
+    /// kernel gives to connections, so they are free again when the node has ended.
+    pub fn fixed(mut self) -> Result<Self> {
+        for key in ADDRESSES {
+            let port = match key {
+                // RFC 3550 section 11: RTP on an even port, RTCP on the next.
+                "rtcp" => self.ports["rtp"] + 1,
+                _ => free_port()?,
+            };
+            self.ports.insert(key, port);
+        }
+        Ok(self)
+    }
+
     /// One more line at the top level of the configuration.
     pub fn with(mut self, line: &str) -> Self {
         self.top.push(line.to_owned());
@@ -81,14 +134,14 @@ impl Plan {
     }
 
     /// Starts it and waits until it is ready.
-    pub async fn start(self) -> Result<Node> {
+    pub async fn start(&self) -> Result<Node> {
         let mut node = self.spawn()?;
         node.ready(Duration::from_secs(15)).await?;
         Ok(node)
     }
 
     /// Starts it; its addresses are known only after `Node::ready`.
-    pub fn spawn(self) -> Result<Node> {
+    pub fn spawn(&self) -> Result<Node> {
         let number = NODES.fetch_add(1, Ordering::Relaxed);
         let name = match self.role {
             Role::Standalone => "standalone",
@@ -113,23 +166,18 @@ impl Plan {
     }
 
     fn yaml(&self, file: &std::path::Path) -> String {
-        let keys = [
-            "webrtc",
-            "webrtcLocalUDP",
-            "rtsp",
-            "rtp",
-            "rtcp",
-            "api",
-            "metrics",
-        ];
-        let mut yaml: String = keys
-            .iter()
-            .map(|key| format!("{key}Address: 127.0.0.1:0\n"))
-            .collect();
+        let mut yaml = String::new();
+        for key in ADDRESSES {
+            let port = self.ports.get(key).copied().unwrap_or_default();
+            yaml.push_str(&format!("{key}Address: 127.0.0.1:{port}\n"));
+        }
         for line in &self.top {
             yaml.push_str(&format!("{line}\n"));
         }
         yaml.push_str(&format!("fabric:\n  addressFile: {}\n", file.display()));
+        if let Some(name) = &self.name {
+            yaml.push_str(&format!("  nodeName: {name}\n"));
+        }
         if let Some(urls) = &self.nats {
             let urls = urls.replace(',', "\", \"");
             let replicas = self.replicas;
@@ -168,6 +216,11 @@ impl Node {
             .filter_map(|(name, address)| Some((name.clone(), address.as_str()?.to_owned())))
             .collect();
         Ok(())
+    }
+
+    /// The file that the node writes its addresses to.
+    pub fn address_file(&self) -> &std::path::Path {
+        &self.file
     }
 
     /// The address in use of `webrtc`, `ice`, `rtsp`, `rtp`, `rtcp`, `api` or `metrics`.

@@ -7,7 +7,6 @@ use crate::units::length_prefixed;
 use anyhow::Result;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 /// Between two attempts to connect.
@@ -60,7 +59,6 @@ pub struct Notes {
 #[derive(Debug)]
 pub struct Watcher {
     notes: Arc<Mutex<Notes>>,
-    homes: watch::Sender<Vec<String>>,
     task: JoinHandle<()>,
 }
 
@@ -69,14 +67,8 @@ impl Watcher {
     /// attempt after it goes to the next.
     pub fn start(homes: Vec<String>) -> Self {
         let notes = Arc::new(Mutex::new(Notes::default()));
-        let (homes, seen) = watch::channel(homes);
-        let task = tokio::spawn(run(seen, notes.clone()));
-        Self { notes, homes, task }
-    }
-
-    /// Other addresses, from the next session on.
-    pub fn set_homes(&self, homes: Vec<String>) {
-        self.homes.send_replace(homes);
+        let task = tokio::spawn(run(homes, notes.clone()));
+        Self { notes, task }
     }
 
     /// What it has seen so far.
@@ -100,14 +92,11 @@ fn lock(notes: &Mutex<Notes>) -> MutexGuard<'_, Notes> {
     notes.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-async fn run(homes: watch::Receiver<Vec<String>>, notes: Arc<Mutex<Notes>>) {
+async fn run(homes: Vec<String>, notes: Arc<Mutex<Notes>>) {
     let mut turn = 0;
     let mut session = 0;
     loop {
-        let url = {
-            let homes = homes.borrow();
-            homes[turn % homes.len()].clone()
-        };
+        let url = homes[turn % homes.len()].clone();
         let attempt = tokio::time::timeout(ATTEMPT, async {
             oracle::open(&url, Over::Tcp).await?.play().await
         });

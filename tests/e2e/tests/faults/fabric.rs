@@ -32,6 +32,7 @@ pub(super) struct Fabric {
 pub(super) struct Member {
     pub(super) name: String,
     pub(super) node: Node,
+    plan: Plan,
 }
 
 /// One reader's account.
@@ -42,8 +43,8 @@ pub(super) struct Reading {
     /// Place of the egress node it was at home on.
     pub(super) egress: usize,
     pub(super) account: Account,
-    /// Why its sessions ended, if any did.
-    pub(super) ends: Vec<String>,
+    /// Where its sessions were that ended, and why they did.
+    pub(super) ends: Vec<(String, String)>,
 }
 
 impl Fabric {
@@ -79,16 +80,51 @@ impl Fabric {
         Ok(fabric)
     }
 
-    /// Another node. Its name is new each time: the lease of one that was killed holds its name for 20 s.
-    pub(super) async fn node(&mut self, role: Role) -> Result<Member> {
-        let name = format!("{role:?}-{}", self.started).to_lowercase();
-        self.started += 1;
+    async fn node(&mut self, role: Role) -> Result<Member> {
+        let name = self.name(role);
         let plan = Plan::new(role)
             .nats(&self.nats)
             .replicas(self.replicas)
-            .fabric(&format!("nodeName: {name}"));
+            .named(&name)
+            .fixed()?;
         let node = plan.start().await.with_context(|| name.clone())?;
-        Ok(Member { name, node })
+        Ok(Member { name, node, plan })
+    }
+
+    fn name(&mut self, role: Role) -> String {
+        self.started += 1;
+        format!("{role:?}-{}", self.started).to_lowercase()
+    }
+
+    fn member(&mut self, role: Role, place: usize) -> &mut Member {
+        match role {
+            Role::Egress => &mut self.egresses[place],
+            _ => &mut self.ingests[place],
+        }
+    }
+
+    /// Starts a killed node again on its ports. Its name is new: the lease of the killed one holds the old name for 20 s.
+    pub(super) async fn revive(&mut self, role: Role, place: usize) -> Result<()> {
+        let name = self.name(role);
+        let member = self.member(role, place);
+        member.plan = member.plan.clone().named(&name);
+        member.name = name;
+        member.node = member.plan.start().await.with_context(|| member.name.clone())?;
+        Ok(())
+    }
+
+    /// Ends a node in good order, which must give exit code 0, and starts it again under its name and on its ports.
+    pub(super) async fn restart(&mut self, role: Role, place: usize) -> Result<()> {
+        let member = self.member(role, place);
+        let code = member.node.terminate(Duration::from_secs(15)).await;
+        let code = code.with_context(|| member.name.clone())?;
+        ensure!(code == Some(0), "{}: exit code {code:?}", member.name);
+        member.node = member
+            .plan
+            .start()
+            .await
+            .with_context(|| format!("{} again", member.name))?;
+        Ok(())
     }
 
     /// The streams that are published at an ingest node when all is well.
@@ -99,23 +135,22 @@ impl Fabric {
             .collect()
     }
 
-    /// Publishes the streams of an ingest node there; what published them before goes on until it is taken over from.
+    /// Publishes the streams of an ingest node there, with the other one to fall back on; what published them before goes on
+    /// until it is taken over from.
     pub(super) async fn publish_at(&mut self, ingest: usize) -> Result<()> {
-        self.publish_to(ingest, ingest).await
-    }
-
-    /// Publishes the streams of one ingest node at another one, all at once.
-    pub(super) async fn publish_to(&mut self, of: usize, at: usize) -> Result<()> {
-        let places = self.streams_of(of);
-        let node = &self.ingests[at].node;
+        let places = self.streams_of(ingest);
+        let count = self.ingests.len();
+        let nodes: Vec<&Node> = (0..count)
+            .map(|step| &self.ingests[(ingest + step) % count].node)
+            .collect();
         let mine = self
             .streams
             .iter_mut()
             .enumerate()
             .filter(|(place, _)| places.contains(place));
-        try_join_all(mine.map(|(_, stream)| async move {
-            let whip = node.whip(&stream.name)?;
-            stream.publish(&whip).await
+        try_join_all(mine.map(|(_, stream)| {
+            let whips: Result<Vec<String>> = nodes.iter().map(|node| node.whip(&stream.name)).collect();
+            async move { stream.publish(whips?).await }
         }))
         .await?;
         Ok(())
@@ -124,24 +159,12 @@ impl Fabric {
     /// A new reader of each stream at home on this egress node, in the place of the one before.
     pub(super) fn read_at(&mut self, egress: usize) -> Result<()> {
         for stream in &mut self.streams {
-            let home = self.egresses[egress].node.rtsp(&stream.name)?;
-            let other = self.egresses[1 - egress].node.rtsp(&stream.name);
-            let watcher = Watcher::start([Ok(home), other].into_iter().collect::<Result<_>>()?);
+            let homes = [egress, 1 - egress].map(|place| self.egresses[place].node.rtsp(&stream.name));
+            let watcher = Watcher::start(homes.into_iter().collect::<Result<_>>()?);
             if stream.watchers.len() > egress {
                 stream.watchers[egress] = watcher;
             } else {
                 stream.watchers.push(watcher);
-            }
-        }
-        self.tell_homes()
-    }
-
-    /// Every reader learns where the egress nodes are now.
-    pub(super) fn tell_homes(&self) -> Result<()> {
-        for stream in &self.streams {
-            for (egress, watcher) in stream.watchers.iter().enumerate() {
-                let homes = [egress, 1 - egress].map(|place| self.egresses[place].node.rtsp(&stream.name));
-                watcher.set_homes(homes.into_iter().collect::<Result<_>>()?);
             }
         }
         Ok(())
@@ -158,7 +181,7 @@ impl Fabric {
                     stream,
                     egress,
                     account: account(&notes, from, to, FRAME),
-                    ends: ends.map(|end| format!("{}: {}", end.url, end.why)).collect(),
+                    ends: ends.map(|end| (end.url.clone(), end.why.clone())).collect(),
                 });
             }
         }
@@ -218,7 +241,8 @@ impl Fabric {
         );
         let settled = waiting.await;
         if settled.is_err() {
-            let logs = self.logs();
+            let stories: String = self.streams.iter().map(Live::story).collect();
+            let logs = stories + &self.logs();
             return settled.with_context(|| format!("{worst:?}\n{logs}"));
         }
         for stream in &self.streams {

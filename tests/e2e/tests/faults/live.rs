@@ -5,14 +5,14 @@ use anyhow::{Context, Result};
 use bytes::Bytes;
 use std::time::{Duration, Instant};
 use weft::demo::clip::{ClipTrack, ClipUnit};
-use weft::demo::publisher::Options;
-use weft::demo::source::SourceUnit;
-use weft::demo::{Clip, ClipLoop, Publisher, UnitSource};
+use weft::demo::follower::FollowOptions;
+use weft::demo::journal::Happened;
+use weft::demo::{Clip, ClipLoop, Follower, StampedLoop};
 use weft_testkit::fixture::{self, Recipe};
 use weft_testkit::stamp;
 use weft_testkit::units;
 use weft_testkit::watch::Watcher;
-use weft_wire::{Codec, nal_units};
+use weft_wire::Codec;
 
 /// Time between two pictures.
 pub(super) const FRAME: Duration = Duration::from_millis(40);
@@ -49,44 +49,13 @@ pub(super) fn clip() -> Result<Clip> {
     })
 }
 
-/// Puts into each picture when it was due.
-struct Stamped {
-    inner: ClipLoop,
-    /// UTC in µs at which the source began; the sender asks for the first unit when it begins.
-    start: Option<u64>,
-}
-
-impl UnitSource for Stamped {
-    fn tracks(&self) -> Vec<ClipTrack> {
-        self.inner.tracks()
-    }
-
-    fn next_unit(&mut self) -> Option<SourceUnit> {
-        let start = *self.start.get_or_insert_with(stamp::now);
-        let unit = self.inner.next_unit()?;
-        let stamp = stamp::nal(start + unit.due.as_micros() as u64);
-        let nals: Vec<&[u8]> = nal_units(&unit.data).collect();
-        let picture = nals.iter().position(|nal| matches!(nal[0] & 0x1f, 1..=5));
-        let (before, after) = nals.split_at(picture.unwrap_or(0));
-        let data = units::length_prefix(&[before, &[&stamp], after].concat());
-        Some(SourceUnit {
-            data: data.into(),
-            ..unit
-        })
-    }
-
-    fn restart_at_key(&mut self) -> bool {
-        self.inner.restart_at_key()
-    }
-}
-
 /// A stream with its publisher and readers.
 pub(super) struct Live {
     pub(super) name: String,
     clip: Clip,
-    publisher: Option<Publisher>,
-    /// When the last offer was posted, and the same by UTC in µs.
-    pub(super) posted: (Instant, u64),
+    publisher: Option<Follower>,
+    /// When the last publisher began, and the same by UTC in µs.
+    posted: (Instant, u64),
     pub(super) watchers: Vec<Watcher>,
 }
 
@@ -101,24 +70,37 @@ impl Live {
         }
     }
 
-    /// Publishes at this WHIP address; a publisher before it goes on until it is taken over from, and must be within 5 s.
-    pub(super) async fn publish(&mut self, whip: &str) -> Result<()> {
+    /// Publishes at the first of these WHIP addresses that takes it and comes back at the next when it is lost. A publisher
+    /// before it goes on until it is taken over from, and must be within 5 s.
+    pub(super) async fn publish(&mut self, whips: Vec<String>) -> Result<()> {
         self.posted = (Instant::now(), stamp::now());
-        let source = Stamped {
-            inner: ClipLoop::new(self.clip.clone()),
-            start: None,
+        let mut options = FollowOptions::default();
+        options.publisher.obey_keyframes = true;
+        let clip = self.clip.clone();
+        let publisher = Follower::start(
+            whips,
+            move || StampedLoop::new(ClipLoop::new(clip.clone())),
+            options,
+        );
+        let up = async {
+            let mut seen = 0;
+            loop {
+                let news = publisher.after(seen).await;
+                seen += news.len();
+                if news
+                    .iter()
+                    .any(|entry| matches!(entry.what, Happened::Publishing(_)))
+                {
+                    return;
+                }
+            }
         };
-        let options = Options {
-            obey_keyframes: true,
-            ..Options::default()
-        };
-        let publisher = Publisher::start(whip, source, options)
-            .await
-            .with_context(|| format!("publishing {} at {whip}", self.name))?;
+        let up = tokio::time::timeout(Duration::from_secs(10), up).await;
+        up.with_context(|| format!("{} is not taken: {:?}", self.name, publisher.log()))?;
         if let Some(old) = self.publisher.replace(publisher) {
             tokio::time::timeout(Duration::from_secs(5), old.ended())
                 .await
-                .with_context(|| format!("{}: the old publisher was not closed", self.name))?;
+                .with_context(|| format!("{}: the old publisher did not end: {:?}", self.name, old.log()))?;
         }
         Ok(())
     }
@@ -130,7 +112,17 @@ impl Live {
         }
     }
 
-    /// From the last offer to the first picture sent after it, for each reader that got one.
+    /// What happened to the publisher, for messages.
+    pub(super) fn story(&self) -> String {
+        let log = self.publisher.as_ref().map(Follower::log).unwrap_or_default();
+        let lines: Vec<String> = log
+            .iter()
+            .map(|entry| format!("{:?} ago: {}", entry.at.elapsed(), entry.what))
+            .collect();
+        format!("publisher of {}:\n{}\n", self.name, lines.join("\n"))
+    }
+
+    /// From the last publisher's beginning to the first picture sent after it, for each reader that got one.
     pub(super) fn back(&self) -> Vec<Option<Duration>> {
         let (posted, utc) = self.posted;
         let back = |watcher: &Watcher| {

@@ -4,6 +4,7 @@
 mod cluster;
 mod fabric;
 mod live;
+mod rolling;
 mod single;
 mod table;
 mod vanish;

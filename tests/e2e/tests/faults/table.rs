@@ -62,8 +62,8 @@ impl Row {
             self.oldest = self.oldest.max(account.oldest);
             if dead != Some(reading.egress) {
                 self.closed += account.ends;
-                for end in &reading.ends {
-                    figure(format!("{}: closed on an untouched node: {end}", self.name));
+                for (url, why) in &reading.ends {
+                    figure(format!("{}: {url} closed on an untouched node: {why}", self.name));
                 }
             }
             if !touched(reading) {

@@ -27,7 +27,8 @@ pub(super) async fn begin(
     let mut streams = Vec::new();
     for place in 0..2 * count {
         let mut live = Live::new(format!("vanish{place}"), clip.clone());
-        live.publish(&fabric.ingests[0].node.whip(&live.name)?).await?;
+        live.publish(vec![fabric.ingests[0].node.whip(&live.name)?])
+            .await?;
         for egress in &fabric.egresses {
             live.watchers
                 .push(Watcher::start(vec![egress.node.rtsp(&live.name)?]));
@@ -81,14 +82,29 @@ fn row(told: Vec<Told>) -> Row {
     row
 }
 
-/// What the API says of a stream: `None`: not there; else whether it is ready.
-async fn ready(api: &str, name: &str) -> Option<Option<bool>> {
+/// Whether the API says that the stream has media; `None`: it says nothing.
+async fn ready(api: &str, name: &str) -> Option<bool> {
     let response = http::get(api, &format!("/v3/paths/get/{name}")).await.ok()?;
     match response.status {
-        200 => Some(response.json().ok()?["ready"].as_bool()),
-        404 => Some(None),
+        200 => response.json().ok()?["ready"].as_bool(),
+        404 => Some(false),
         _ => None,
     }
+}
+
+/// Whether the API knows a session that publishes the stream; `None`: it says nothing.
+async fn published(api: &str, name: &str) -> Option<bool> {
+    let list = http::get(api, "/v3/webrtcsessions/list")
+        .await
+        .ok()?
+        .json()
+        .ok()?;
+    let sessions = list["items"].as_array()?;
+    Some(
+        sessions
+            .iter()
+            .any(|session| session["path"] == name && session["state"] == "publish"),
+    )
 }
 
 async fn story(mut live: Live, api: String, newcomer: Option<String>) -> Result<Told> {
@@ -96,7 +112,7 @@ async fn story(mut live: Live, api: String, newcomer: Option<String>) -> Result<
     live.vanish();
     let what = format!("{} not ready", live.name);
     until(&what, STALLED, || async {
-        (ready(&api, &live.name).await? != Some(true)).then_some(())
+        (!ready(&api, &live.name).await?).then_some(())
     })
     .await?;
     let mut told = Told {
@@ -107,7 +123,7 @@ async fn story(mut live: Live, api: String, newcomer: Option<String>) -> Result<
     };
     if let Some(whip) = newcomer {
         sleep(Duration::from_secs(2)).await;
-        live.publish(&whip)
+        live.publish(vec![whip])
             .await
             .context("the name of a vanished publisher is not free")?;
         sleep(Duration::from_secs(3)).await;
@@ -122,7 +138,7 @@ async fn story(mut live: Live, api: String, newcomer: Option<String>) -> Result<
         let rest = GONE.saturating_sub(from.elapsed());
         let what = format!("{} gone", live.name);
         until(&what, rest, || async {
-            ready(&api, &live.name).await?.is_none().then_some(())
+            (!published(&api, &live.name).await?).then_some(())
         })
         .await?;
         told.gone = Some(from.elapsed());
