@@ -5,8 +5,9 @@ use super::{Camera, found, ms};
 use crate::error::Error;
 use crate::live::{Client, Live};
 use crate::messages::{Close, CloseAll, Drain, Found, Publish};
-use crate::testing::{identity, ingest, ingest_among, made, memory, stream};
+use crate::testing::{identity, ingest, ingest_among, live, made, memory, stream};
 use crate::{Ingest, IngestConfig};
+use futures::FutureExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::time::{pause, sleep};
@@ -74,6 +75,30 @@ async fn a_node_that_drains_takes_nobody_and_tells_each_publisher_once_where_to_
     for word in [sent_on(&camera), PublisherWord::Closed(CloseReason::PeerLeft)] {
         assert_eq!(heard.recv().await.unwrap().word, word, "on other nodes the same");
     }
+}
+
+#[actix::test]
+async fn a_word_is_said_once_and_none_follows_the_last() {
+    let (bus, _) = memory();
+    let session = live();
+    let mut heard = bus.hear(session.id).await.unwrap();
+    let go = |url: &str| PublisherWord::Move(url.to_owned());
+    let closed = PublisherWord::Closed(CloseReason::PeerLeft);
+    for word in [
+        go("/a"),
+        go("/a"),
+        go("/b"),
+        closed.clone(),
+        closed.clone(),
+        go("/c"),
+    ] {
+        session.say(&*bus, word);
+    }
+    assert_eq!(session.said(), Some(closed.clone()));
+    for word in [go("/a"), go("/b"), closed] {
+        assert_eq!(heard.recv().await.unwrap().word, word);
+    }
+    assert!(heard.recv().now_or_never().is_none());
 }
 
 #[actix::test]
