@@ -34,8 +34,9 @@ pub mod synthetic;
 #[cfg(any(test, feature = "testing"))]
 #[cfg_attr(
     not(test),
-    allow(dead_code, clippy::unwrap_used, reason = "most of it is for this crate's own tests")
+    allow(dead_code, reason = "most of it is for this crate's own tests")
 )]
+#[allow(clippy::unwrap_used, reason = "all of it is for tests")]
 mod testing;
 mod view;
 

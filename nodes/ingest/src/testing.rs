@@ -128,7 +128,11 @@ impl Source {
 
     /// The packets of a picture whose one slice this is, NAL header included.
     pub(crate) fn picture(&mut self, key: bool, slice: &[u8]) -> Vec<ReceivedRtp> {
-        let data = if key { lengthen(&[SPS, PPS, slice]) } else { lengthen(&[slice]) };
+        let data = if key {
+            lengthen(&[SPS, PPS, slice])
+        } else {
+            lengthen(&[slice])
+        };
         self.packets(&data, key)
     }
 
