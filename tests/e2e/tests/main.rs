@@ -4,6 +4,7 @@
 mod exact;
 mod fabric;
 mod faults;
+mod fight;
 mod first_picture;
 mod hostile;
 mod life;
