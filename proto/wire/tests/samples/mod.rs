@@ -255,7 +255,7 @@ pub(crate) fn all() -> Vec<Sample> {
 }
 
 /// Every reason there is.
-pub(crate) const REASONS: [CloseReason; 10] = [
+pub(crate) const REASONS: [CloseReason; 11] = [
     CloseReason::PeerLeft,
     CloseReason::PeerLost,
     CloseReason::NoMedia,
@@ -265,5 +265,6 @@ pub(crate) const REASONS: [CloseReason; 10] = [
     CloseReason::CodecChanged,
     CloseReason::StreamEnded,
     CloseReason::TooSlow,
+    CloseReason::Conflict,
     CloseReason::Internal,
 ];
