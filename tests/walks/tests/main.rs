@@ -2,7 +2,7 @@
 //! order. In memory many, in paused time, beside a model of the registry; over NATS a few.
 //!
 //! Every walk has a seed, and a walk that fails prints it: `WEFT_SEED=<seed>` walks that one alone (up to the dice of the
-//! parts themselves). `WEFT_FULL` walks 10,000 times instead of 2,000.
+//! parts themselves).
 #![allow(
     clippy::unwrap_used,
     clippy::print_stderr,
@@ -69,8 +69,7 @@ fn in_memory(seed: u64) -> Result<Tally, String> {
 
 #[test]
 fn whatever_happens_there_is_one_owner_and_every_reader_sees_one_session_at_a_time() {
-    let full = std::env::var_os("WEFT_FULL").is_some();
-    let seeds = seeds(if full { 10_000 } else { 2_000 });
+    let seeds = seeds(10_000);
     eprintln!(
         "{} walks in memory from seed {}",
         seeds.end - seeds.start,

@@ -71,7 +71,7 @@ async fn step(world: &mut World, dice: &mut StdRng, course: Course) -> String {
         }
         28..48 => {
             let (egress, stream) = (&world.outlets[outlet].egress, world.stream.clone());
-            let joined = Reader::join(egress, stream, world.claims.clone(), world.began).await;
+            let joined = Reader::join(egress, stream, world.bar.clone()).await;
             let word = format!(
                 "read at {outlet}: {}",
                 if joined.is_ok() { "joined" } else { "refused" }

@@ -5,7 +5,7 @@ use crate::claim::Rules;
 use crate::live::Live;
 use crate::model::Judged;
 use crate::ownership::Fabric;
-use crate::reader::{Claims, Reader};
+use crate::reader::{Bar, Claims, Reader};
 use crate::session::Session;
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -57,9 +57,9 @@ pub(crate) struct Outlet {
 
 pub(crate) struct World {
     pub(crate) stream: StreamName,
-    pub(crate) began: Instant,
+    /// What readers are judged by.
+    pub(crate) bar: Bar,
     pub(crate) judged: Vec<Arc<Judged>>,
-    pub(crate) claims: Claims,
     pub(crate) ingests: Vec<Ingest>,
     pub(crate) outlets: Vec<Outlet>,
     pub(crate) members: Members,
@@ -88,20 +88,29 @@ impl World {
     /// All in one process.
     pub(crate) async fn memory() -> Self {
         let bus = MemoryBus::new();
-        let claims = Claims::default();
-        let judged = Judged::new(Arc::new(bus.clone()), true, claims.clone());
+        let bar = Bar {
+            claims: Claims::default(),
+            began: Instant::now(),
+            oldest: 1_000_000,
+        };
+        let judged = Judged::new(Arc::new(bus.clone()), true, bar.claims.clone());
         let ends = || Ends {
             bus: Arc::new(bus.clone()),
             registry: judged.clone(),
             leases: Arc::new(bus.clone()),
         };
         let all = (0..INGESTS + EGRESSES).map(|_| ends()).collect();
-        Self::of("walk", all, vec![judged.clone()], claims).await
+        Self::of("walk", all, vec![judged.clone()], bar).await
     }
 
     /// Over a server; several worlds may share one.
     pub(crate) async fn nats(server: &NatsServer, number: u64) -> Self {
-        let claims = Claims::default();
+        let bar = Bar {
+            claims: Claims::default(),
+            began: Instant::now(),
+            // A busy machine is late on its own account.
+            oldest: 1_500_000,
+        };
         let (mut all, mut tables) = (Vec::new(), Vec::new());
         for i in 0..INGESTS + EGRESSES {
             let name = node(&format!("w{number}n{i}"));
@@ -110,7 +119,7 @@ impl World {
             let mut state = bus.state();
             let connected = state.wait_for(|state| matches!(state, BusState::Connected(_)));
             connected.await.unwrap();
-            let registry = Judged::new(registry, false, claims.clone());
+            let registry = Judged::new(registry, false, bar.claims.clone());
             tables.push(registry.clone());
             all.push(Ends {
                 bus,
@@ -118,10 +127,10 @@ impl World {
                 leases,
             });
         }
-        Self::of(&format!("walk/{number}"), all, tables, claims).await
+        Self::of(&format!("walk/{number}"), all, tables, bar).await
     }
 
-    async fn of(stream: &str, mut all: Vec<Ends>, judged: Vec<Arc<Judged>>, claims: Claims) -> Self {
+    async fn of(stream: &str, mut all: Vec<Ends>, judged: Vec<Arc<Judged>>, bar: Bar) -> Self {
         let members = Members::seeing(node("outside"), describe(0), all[0].leases.view());
         let outlets = all.drain(INGESTS..).enumerate().map(|(i, ends)| {
             let bus = Faulty::wrap(ends.bus, Faults::default());
@@ -135,9 +144,8 @@ impl World {
         let outlets = outlets.collect();
         let mut world = Self {
             stream: StreamName::new(stream).unwrap(),
-            began: Instant::now(),
+            bar,
             judged,
-            claims,
             ingests: Vec::new(),
             outlets,
             members,
@@ -183,7 +191,7 @@ impl World {
         self.sessions += 1;
         let live = Live::new(
             self.sessions,
-            self.began,
+            self.bar.began,
             self.stream.clone(),
             ingest.name.clone(),
             run.incarnation,
