@@ -31,6 +31,8 @@ pub struct Account {
     pub pictures: usize,
     /// Pictures whose time in their session did not rise.
     pub back: usize,
+    /// Pictures that are missing by the times of those that came.
+    pub missing: usize,
 }
 
 struct Burst {
@@ -87,7 +89,14 @@ pub fn account(notes: &Notes, from: Instant, to: Instant, frame: Duration) -> Ac
             out.pictures += 1;
             let gap = pause.map_or(Duration::ZERO, |pause| pause.saturating_sub(frame));
             out.gap = out.gap.max(gap);
-            out.back += usize::from(same.is_some_and(|last| last.rtp >= picture.rtp));
+            let step = same.map(|last| picture.rtp - last.rtp);
+            out.back += usize::from(step.is_some_and(|step| step <= 0));
+            // To the nearest frame: a publisher's clock is not a multiple of 1/90000 s.
+            let ticks = i64::try_from(frame.as_micros() * 90 / 1000)
+                .unwrap_or(i64::MAX)
+                .max(1);
+            let frames = step.map_or(1, |step| (step + ticks / 2) / ticks);
+            out.missing += usize::try_from(frames - 1).unwrap_or_default();
             if in_burst && picture.age > HOLE {
                 out.burst += 1;
                 out.oldest = out.oldest.max(picture.age);
@@ -137,13 +146,13 @@ mod tests {
             age: ms(age),
             stamp: 10_000_000 + arrival * 1000 - age * 1000,
             key: false,
-            rtp: place as i64,
+            rtp: place as i64 * 3600,
             loss: 0,
             session,
         };
         Notes {
             pictures: pictures.iter().enumerate().map(picture).collect(),
-            ends: Vec::new(),
+            ..Notes::default()
         }
     }
 
@@ -194,6 +203,14 @@ mod tests {
     fn a_picture_that_goes_back_within_a_burst_ends_it() {
         let back = [(0, 1, 0), (1600, 1500, 0), (1605, 1600, 0), (1610, 1600, 0)];
         assert_eq!(judged(&back, 1620).stale, 2);
+    }
+
+    #[test]
+    fn missing_pictures_show_in_the_times_of_the_others() {
+        let base = Instant::now() + Duration::from_secs(10);
+        let mut notes = notes(base, &[(0, 1, 0), (40, 1, 0), (160, 1, 0)]);
+        notes.pictures[2].rtp = 4 * 3600 + 1;
+        assert_eq!(account(&notes, base, base + ms(200), FRAME).missing, 2);
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub(super) struct Row {
     pub(super) measured: &'static str,
     /// The longest time without pictures of a reader that was not in its way.
     pub(super) others: Duration,
+    /// Pictures that never came to readers in its way.
+    pub(super) missing: usize,
     pub(super) stale: usize,
     pub(super) burst: usize,
     pub(super) oldest: Duration,
@@ -66,7 +68,9 @@ impl Row {
                     figure(format!("{}: {url} closed on an untouched node: {why}", self.name));
                 }
             }
-            if !touched(reading) {
+            if touched(reading) {
+                self.missing += account.missing;
+            } else {
                 self.others = self.others.max(account.gap);
             }
         }
@@ -85,7 +89,7 @@ impl Row {
         let ms = |time: Duration| format!("{} ms", time.as_millis());
         let worst = self.worst.iter().max().copied().unwrap_or_default();
         format!(
-            "| {} | {} | {} | {} | {} | {} | {} | {} | {} (oldest {}) | {} | {} | {} |\n",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} (oldest {}) | {} | {} | {} |\n",
             self.name,
             self.times,
             self.readers,
@@ -93,6 +97,7 @@ impl Row {
             ms(self.median_worst()),
             ms(worst),
             ms(self.others),
+            self.missing,
             self.stale,
             self.burst,
             ms(self.oldest),
@@ -103,7 +108,7 @@ impl Row {
     }
 }
 
-const HEAD: &str = "| fault | times | readers | median gap | median of the worst readers | worst gap | worst gap of readers not in its way | stale | late in bursts | sessions closed on untouched nodes | gap measured | remarks |\n|---|---|---|---|---|---|---|---|---|---|---|---|\n";
+const HEAD: &str = "| fault | times | readers | median gap | median of the worst readers | worst gap | worst gap of readers not in its way | pictures missing | stale | late in bursts | sessions closed on untouched nodes | gap measured | remarks |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|\n";
 
 /// Shows the rows and puts them, with those of the other parts, into `failures.md`.
 pub(super) fn publish(part: &str, rows: &[Row]) -> Result<()> {

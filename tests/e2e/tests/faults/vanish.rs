@@ -17,8 +17,8 @@ use weft_testkit::watch::Watcher;
 const STALLED: Duration = Duration::from_millis(4700);
 const GONE: Duration = Duration::from_secs(35);
 
-/// Publishes on the first ingest node, takes the publishers away, and gives the rest of the story as a future that runs by
-/// itself: each third stream's name is taken by a newcomer on the second node, the others' sessions end.
+/// Publishes on the first ingest node, takes the publishers away, and waits until they are missed, and gives the rest of the
+/// story as a future that runs by itself: each third stream's name is taken by a newcomer on the second node, the others' sessions end.
 pub(super) async fn begin(
     fabric: &mut Fabric,
     count: usize,
@@ -52,12 +52,17 @@ pub(super) async fn begin(
     }
     let api = fabric.ingests[0].node.address("api")?.to_owned();
     let free = fabric.ingests[1].node.whip("")?;
-    let stories = streams.into_iter().enumerate().map(move |(place, live)| {
-        let newcomer = (place % 2 == 1).then(|| free.replace("//whip", &format!("/{}/whip", live.name)));
-        story(live, api.clone(), newcomer)
-    });
-    let stories = futures::future::try_join_all(stories.collect::<Vec<_>>());
-    let task = tokio::spawn(stories);
+    let stalls = streams.iter_mut().map(|live| stall(live, &api));
+    let stalls = futures::future::try_join_all(stalls).await?;
+    let stories = streams
+        .into_iter()
+        .zip(stalls)
+        .enumerate()
+        .map(|(place, (live, stalled))| {
+            let newcomer = (place % 2 == 1).then(|| free.replace("//whip", &format!("/{}/whip", live.name)));
+            story(live, stalled, api.clone(), newcomer)
+        });
+    let task = tokio::spawn(futures::future::try_join_all(stories.collect::<Vec<_>>()));
     Ok(async move { Ok(task.await?.map(row)) }.boxed())
 }
 
@@ -107,22 +112,31 @@ async fn published(api: &str, name: &str) -> Option<bool> {
     )
 }
 
-async fn story(mut live: Live, api: String, newcomer: Option<String>) -> Result<Told> {
+/// Takes the publisher away; when that was, and how long it took until the stream was no longer ready.
+async fn stall(live: &mut Live, api: &str) -> Result<(Instant, Duration)> {
     let from = Instant::now();
     live.vanish();
     let what = format!("{} not ready", live.name);
     until(&what, STALLED, || async {
-        (!ready(&api, &live.name).await?).then_some(())
+        (!ready(api, &live.name).await?).then_some(())
     })
     .await?;
+    Ok((from, from.elapsed()))
+}
+
+async fn story(
+    mut live: Live,
+    (from, stalled): (Instant, Duration),
+    api: String,
+    newcomer: Option<String>,
+) -> Result<Told> {
     let mut told = Told {
-        stalled: from.elapsed(),
+        stalled,
         gone: None,
         back: Vec::new(),
         stale: 0,
     };
     if let Some(whip) = newcomer {
-        sleep(Duration::from_secs(2)).await;
         live.publish(vec![whip])
             .await
             .context("the name of a vanished publisher is not free")?;
