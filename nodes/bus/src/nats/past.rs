@@ -151,3 +151,81 @@ fn missing(request: &UnitsRequest, answer: &Partial) -> Option<UnitsRequest> {
     }
     rest(UnitsFrom::Seq(UnitSeq(expected)), until.map(|until| until - 1))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use bytes::Bytes;
+    use weft_wire::{
+        AccessUnit, CaptureSource, CaptureTime, GopSeq, MediaTime, SentTime, TrackId, UnitFlags,
+    };
+
+    fn units(seqs: &[u64]) -> Vec<UnitBatch> {
+        let unit = |seq: &u64| AccessUnit {
+            track: TrackId(0),
+            seq: UnitSeq(*seq),
+            gop: GopSeq(0),
+            pts: MediaTime(0),
+            dts: MediaTime(0),
+            capture: CaptureTime(0),
+            capture_source: CaptureSource::Arrival,
+            capture_offset: 0,
+            sent: SentTime(0),
+            flags: UnitFlags::KEY,
+            data: Bytes::new(),
+        };
+        let batch = |seq: &u64| UnitBatch {
+            session: SessionId::default(),
+            epoch: Epoch::default(),
+            units: vec![unit(seq)],
+        };
+        seqs.iter().map(batch).collect()
+    }
+
+    fn answer(seqs: &[u64], next: u64) -> Partial {
+        let end = UnitsEnd {
+            session: SessionId::default(),
+            epoch: Epoch::default(),
+            next: UnitSeq(next),
+            gone: false,
+            sent: SentTime(0),
+            tracks: vec![],
+            key_age_ms: 0,
+        };
+        Partial {
+            batches: units(seqs),
+            end: Some(end),
+        }
+    }
+
+    fn wanted(from: u64, until: Option<u64>) -> UnitsRequest {
+        UnitsRequest {
+            from: UnitsFrom::Seq(UnitSeq(from)),
+            until: until.map(UnitSeq),
+            session: Some(SessionId::default()),
+        }
+    }
+
+    #[test]
+    fn what_is_missing_is_the_first_hole_or_the_rest() {
+        let request = wanted(5, None);
+        assert_eq!(missing(&request, &answer(&[5, 6, 7], 8)), None);
+        assert_eq!(missing(&request, &answer(&[5, 8], 9)), Some(wanted(6, Some(7))));
+        assert_eq!(missing(&request, &answer(&[5, 6], 9)), Some(wanted(7, Some(8))));
+    }
+
+    #[test]
+    fn units_that_came_twice_or_out_of_place_make_no_hole() {
+        let request = wanted(5, None);
+        assert_eq!(missing(&request, &answer(&[5, 6, 5, 7], 8)), None);
+        assert_eq!(missing(&request, &answer(&[5, 6, 7, 6], 8)), None);
+    }
+
+    #[test]
+    fn the_last_number_there_is_ends_the_answer() {
+        let last = u64::MAX;
+        let request = wanted(last - 1, Some(last));
+        assert_eq!(missing(&request, &answer(&[last - 1, last], last)), None);
+        assert_eq!(missing(&wanted(last, Some(last)), &answer(&[], last)), None);
+    }
+}
