@@ -37,8 +37,9 @@ const DELIVERIES_AT_ONCE: usize = 64;
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// and being this late counts as that.
 const STOOD_STILL: Duration = Duration::from_millis(250);
-/// After so much of it, what it waited for is asked for anew: the answers may be as old as the pause.
-const STOOD_STILL_LONG: Duration = Duration::from_millis(750);
+/// After so much of it, what it waited for is asked for anew: the answers may be as old as the pause. After less, what was
+/// missed is young enough to be brought back.
+const STOOD_STILL_LONG: Duration = Duration::from_secs(1);
 
 /// One stream inside this egress.
 pub(crate) struct Hub {
