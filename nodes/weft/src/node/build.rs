@@ -2,6 +2,7 @@
 //! Running and ending it is in `run`.
 
 use super::http::{self, Port};
+use super::late::Late;
 use super::service::Service;
 use super::state::{Parts, State};
 use super::view::View;
@@ -48,12 +49,30 @@ impl Node {
             .then(|| Shards::start(rtc(&config)))
             .transpose()?;
 
-        let (bus, registry, leases) = bus::connect(&config.fabric.nats, role, &node).await?;
-        let state = State::new(&config, role, started);
-        let (members, keeper) = Members::join(leases, node.clone(), state.describe()).await?;
-        let egress = serves_readers
-            .then(|| egress(&config, bus.clone(), members.clone()))
+        let late = Late::default();
+        let rtsp = serves_readers
+            .then(|| Server::bind(rtsp(&config), Arc::new(late.clone())))
             .transpose()?;
+        let readers = rtsp.as_ref().map(Server::addresses);
+        let addresses = Addresses {
+            webrtc: webrtc.as_ref().map(|p| p.address),
+            ice: shards.as_ref().and_then(|s| s.addresses().first().copied()),
+            rtsp: readers.map(|a| a.rtsp),
+            rtp: readers.and_then(|a| a.rtp),
+            rtcp: readers.and_then(|a| a.rtcp),
+            api: api.as_ref().map(|p| p.address),
+            metrics: metrics.as_ref().map(|p| p.address),
+        };
+
+        let (bus, registry, leases) = bus::connect(&config.fabric.nats, role, &node).await?;
+        let advertised = advertise::addresses(&config, &addresses).await;
+        let state = State::new(&config, role, started, advertised);
+        let (members, keeper) = Members::join(leases, node.clone(), state.describe()).await?;
+        let egress = rtsp.map(|server| {
+            let egress = Egress::start(readers_settings(&config), bus.clone(), members.clone());
+            late.set(egress.clone());
+            EgressPart { egress, server }
+        });
         let identity = weft_ingest::Identity {
             name: node.clone(),
             incarnation: name::incarnation(started),
@@ -76,19 +95,6 @@ impl Node {
         };
         let service = Arc::new(Service(state.clone()));
         let control = Control::new(Arc::new(view), service, bus.clone(), registry, members.clone());
-
-        let rtsp = egress.as_ref().map(|p| p.server.addresses());
-        let addresses = Addresses {
-            webrtc: webrtc.as_ref().map(|p| p.address),
-            ice: ingest
-                .as_ref()
-                .and_then(|p| p.shards.addresses().first().copied()),
-            rtsp: rtsp.map(|a| a.rtsp),
-            rtp: rtsp.and_then(|a| a.rtp),
-            rtcp: rtsp.and_then(|a| a.rtcp),
-            api: api.as_ref().map(|p| p.address),
-            metrics: metrics.as_ref().map(|p| p.address),
-        };
         let mut web = Vec::new();
         if let (Some(port), Some(part)) = (webrtc, &ingest) {
             let (control, ingest, serve_api) = (control.clone(), part.ingest.clone(), config.api);
@@ -121,8 +127,7 @@ impl Node {
             egress: egress.as_ref().map(|p| p.egress.clone()),
             rtsp: egress.as_ref().map(|p| p.server.handle()),
         };
-        state.open(advertise::addresses(&config, &addresses).await, parts);
-        members.changed();
+        state.open(parts);
         Ok(Self {
             config,
             identity,
@@ -180,18 +185,20 @@ fn ingest(
     IngestPart { shards, ingest }
 }
 
-fn egress(config: &Config, bus: Arc<dyn Bus>, members: Members) -> Result<EgressPart, StartError> {
+fn readers_settings(config: &Config) -> EgressConfig {
     let fabric = &config.fabric;
-    let settings = EgressConfig {
+    EgressConfig {
         publisher_grace: fabric.publisher_grace,
         reader_linger: fabric.reader_linger,
         describe_timeout: fabric.describe_timeout,
         keyframe_interval: fabric.keyframe_interval,
         max_readers: fabric.limits.readers,
         ..EgressConfig::default()
-    };
-    let egress = Egress::start(settings, bus, members);
-    let settings = ServerConfig {
+    }
+}
+
+fn rtsp(config: &Config) -> ServerConfig {
+    ServerConfig {
         rtsp_address: config.rtsp_address.to_socket_addr(),
         udp: Some(UdpAddresses {
             rtp: config.rtp_address.to_socket_addr(),
@@ -199,9 +206,7 @@ fn egress(config: &Config, bus: Arc<dyn Bus>, members: Members) -> Result<Egress
         }),
         read_timeout: config.read_timeout,
         write_timeout: config.write_timeout,
-        max_connections: fabric.limits.rtsp_connections,
+        max_connections: config.fabric.limits.rtsp_connections,
         ..ServerConfig::default()
-    };
-    let server = Server::bind(settings, Arc::new(egress.clone()))?;
-    Ok(EgressPart { egress, server })
+    }
 }

@@ -9,6 +9,7 @@ mod drain;
 mod error;
 mod greeting;
 mod http;
+mod late;
 mod meter;
 mod name;
 mod report;

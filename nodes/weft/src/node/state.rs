@@ -19,7 +19,6 @@ use weft_wire::{
 pub(crate) struct State {
     /// Everything that does not change; load and `draining` are filled in when asked.
     base: NodeRecord,
-    addresses: OnceLock<NodeAddresses>,
     parts: OnceLock<Parts>,
     pub(crate) meter: Meter,
     pub(crate) drain: Drain,
@@ -33,7 +32,12 @@ pub(crate) struct Parts {
 }
 
 impl State {
-    pub(crate) fn new(config: &Config, role: Role, started: SystemTime) -> Arc<Self> {
+    pub(crate) fn new(
+        config: &Config,
+        role: Role,
+        started: SystemTime,
+        addresses: NodeAddresses,
+    ) -> Arc<Self> {
         let limits = &config.fabric.limits;
         let limit = |wanted: bool, limit: usize| if wanted { number(limit) } else { 0 };
         let incarnation = name::incarnation(started);
@@ -46,27 +50,25 @@ impl State {
                 },
                 incarnation,
                 version: env!("CARGO_PKG_VERSION").to_owned(),
-                addresses: NodeAddresses::default(),
+                addresses,
                 load: NodeLoad::default(),
                 limits: NodeLimits {
                     publishers: limit(role != Role::Egress, limits.publishers),
                     readers: limit(role != Role::Ingest, limits.readers),
                     bits_per_second: limits.bits_per_second,
                 },
-                draining: true,
+                draining: false,
                 started: i64::try_from(incarnation.0).unwrap_or(i64::MAX),
             },
-            addresses: OnceLock::new(),
             parts: OnceLock::new(),
             meter: Meter::default(),
             drain: Drain::new(),
         })
     }
 
-    /// The node is built: from now on it may be given guests.
-    pub(crate) fn open(&self, addresses: NodeAddresses, parts: Parts) {
+    /// The node is built.
+    pub(crate) fn open(&self, parts: Parts) {
         // Set once, by `build`.
-        self.addresses.set(addresses).ok();
         self.parts.set(parts).ok();
     }
 
@@ -75,14 +77,13 @@ impl State {
         self.parts.get()
     }
 
-    /// What the lease says. A node that is not built yet takes nobody, like one that ends.
+    /// What the lease says.
     pub(crate) fn record(&self) -> NodeRecord {
-        let (Some(addresses), Some(parts)) = (self.addresses.get(), self.parts.get()) else {
+        let Some(parts) = self.parts.get() else {
             return self.base.clone();
         };
         let left = parts.left();
         NodeRecord {
-            addresses: addresses.clone(),
             load: NodeLoad {
                 publishers: left.publishers,
                 readers: left.readers,
@@ -107,14 +108,17 @@ impl State {
     /// Orders the node to end when everybody has left or `limit` is over (`None`: as long as it takes), and says who is
     /// still there.
     pub(crate) fn order_drain(&self, limit: Option<Duration>, by: &str) -> DrainReply {
+        let left = self.left();
         if self.drain.order(limit) {
             tracing::info!(
                 by,
-                ?limit,
+                limit = limit.map_or_else(|| "none".to_owned(), |limit| format!("{limit:?}")),
+                publishers = left.publishers,
+                readers = left.readers,
                 "draining: nobody new is taken, publishers are told to move"
             );
         }
-        self.left()
+        left
     }
 
     /// Who is still there.
