@@ -10,6 +10,7 @@ use crate::view::SessionKind;
 use actix_web::{HttpResponse, web};
 use serde::Deserialize;
 use serde_json::json;
+use std::sync::Once;
 use weft_bus::{NodeReply, NodeRequest, RequestError};
 use weft_wire::{CloseReason, CloseRequest, DrainRequest, Kick, NodeName, StreamName};
 
@@ -43,6 +44,20 @@ pub(crate) async fn kick_path(
         Err(RequestError::NoOwner) => Err(Error::NotFound("path")),
         Err(error) => Err(Error::Unavailable(error.to_string())),
     }
+}
+
+/// `DELETE /v3/paths/delete/{name}`: the same by the name that clients of an early plan know.
+pub(crate) async fn delete_path(
+    control: web::Data<Control>,
+    name: web::Path<String>,
+) -> Result<HttpResponse, Error> {
+    static TOLD: Once = Once::new();
+    TOLD.call_once(|| {
+        tracing::info!(
+            "DELETE /v3/paths/delete/{{name}} is now called POST /v3/paths/kick/{{name}}; both work"
+        );
+    });
+    kick_path(control, name).await
 }
 
 /// `POST /v3/{kind}sessions/kick/{id}`: closes a session on any node.

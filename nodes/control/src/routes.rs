@@ -64,6 +64,7 @@ impl Control {
                 .service(at("/paths/list").route(web::get().to(lists::paths)))
                 .service(at("/paths/get/{name:.*}").route(web::get().to(lists::path)))
                 .service(at("/paths/kick/{name:.*}").route(web::post().to(orders::kick_path)))
+                .service(at("/paths/delete/{name:.*}").route(web::delete().to(orders::delete_path)))
                 .service(at("/node/live").route(web::get().to(health::live)))
                 .service(at("/node/ready").route(web::get().to(health::ready)))
                 .service(at("/node/drain").route(web::post().to(orders::drain_own)))

@@ -8,4 +8,5 @@ mod orders;
 mod reference;
 mod shapes;
 mod silence;
+mod thousand;
 mod world;

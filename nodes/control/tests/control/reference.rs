@@ -169,10 +169,11 @@ fn every_route_is_on_the_page_with_an_example_and_nothing_else_is() {
             .strip_prefix("&format!(")
             .unwrap_or(rest.trim_start());
         let (path, behind) = rest.strip_prefix('"')?.split_once('"')?;
-        let method = if behind.split("at(").next()?.contains("post()") {
-            "POST"
-        } else {
-            "GET"
+        let behind = behind.split("at(").next()?;
+        let method = match behind {
+            behind if behind.contains("post()") => "POST",
+            behind if behind.contains("delete()") => "DELETE",
+            _ => "GET",
         };
         Some((method, path))
     });

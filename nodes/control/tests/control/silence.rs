@@ -66,7 +66,7 @@ async fn a_node_that_is_gone_is_known_at_once() {
     let began = Instant::now();
     let (list, _) = streams(&world, "a").await;
     assert!(
-        began.elapsed() < Duration::from_millis(200),
+        began.elapsed() < Duration::from_millis(700),
         "{:?}",
         began.elapsed()
     );
@@ -112,7 +112,7 @@ async fn a_node_cut_off_answers_with_what_it_knew_and_says_since_when() {
     world.places["a"].link.cut(true);
     let began = Instant::now();
     let (list, age) = streams(&world, "a").await;
-    assert!(began.elapsed() < Duration::from_millis(500));
+    assert!(began.elapsed() < Duration::from_millis(700));
     assert_eq!(list, whole, "it may all be going on as before");
     assert_eq!(age, 1);
     let (_, nodes) = world.get("a", "/v3/nodes/list").await;

@@ -18,8 +18,11 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 use weft_bus::faulty::{Faults, Faulty};
 use weft_bus::memory::MemoryBus;
+use weft_bus::nats::{NatsBus, NatsConfig};
+use weft_bus::testing::NatsServer;
 use weft_bus::{
-    Bus, Claim, Members, NodeReply, NodeRequest, NodeService, NodesView, Registry, SeenNode, Serving,
+    Bus, BusState, Claim, Members, NodeReply, NodeRequest, NodeService, NodesView, Registry, SeenNode,
+    Serving,
 };
 use weft_control::{Control, Identity, NodeView, SessionKind, SessionLine};
 use weft_wire::{
@@ -157,6 +160,7 @@ impl NodeView for Desk {
 pub(crate) struct Place {
     pub(crate) fake: Arc<Fake>,
     pub(crate) link: Arc<Faulty>,
+    pub(crate) registry: Arc<dyn Registry>,
     pub(crate) control: Control,
     _serving: Serving,
 }
@@ -209,10 +213,25 @@ impl World {
             places: BTreeMap::new(),
         };
         for (name, role) in nodes {
-            let place = world.place(name, *role).await;
+            let (bus, registry) = (Arc::new(world.bus.clone()), Arc::new(world.bus.clone()));
+            let place = world.place(name, *role, bus, registry).await;
             world.places.insert(name, place);
         }
         world
+    }
+
+    /// The same nodes in the same sight, over a real server instead.
+    pub(crate) async fn over(mut self, server: &NatsServer) -> Self {
+        for (name, place) in std::mem::take(&mut self.places) {
+            let role = place.fake.record.lock().unwrap().role;
+            let config = NatsConfig::new(vec![server.url()], role.token(), node(name));
+            let (bus, registry, _) = NatsBus::connect(config).await.unwrap();
+            let connected = |state: &BusState| matches!(state, BusState::Connected(_));
+            bus.state().wait_for(connected).await.unwrap();
+            let place = self.place(name, role, bus, registry).await;
+            self.places.insert(name, place);
+        }
+        self
     }
 
     /// One standalone node `a`.
@@ -220,7 +239,13 @@ impl World {
         Self::new(&[("a", NodeRole::Standalone)]).await
     }
 
-    async fn place(&self, name: &'static str, role: NodeRole) -> Place {
+    async fn place(
+        &self,
+        name: &'static str,
+        role: NodeRole,
+        bus: Arc<dyn Bus>,
+        registry: Arc<dyn Registry>,
+    ) -> Place {
         let fake = Arc::new(Fake {
             name: node(name),
             publishers: Mutex::default(),
@@ -234,20 +259,21 @@ impl World {
             hangs: AtomicBool::new(false),
         });
         let desk = Arc::new(Desk(fake.clone()));
-        let link = Faulty::wrap(Arc::new(self.bus.clone()), Faults::default());
-        let serving = self.bus.serve(node(name), desk.clone()).await.unwrap();
+        let serving = bus.serve(node(name), desk.clone()).await.unwrap();
+        let link = Faulty::wrap(bus, Faults::default());
         let described = fake.clone();
         let describe = Arc::new(move || described.record.lock().unwrap().clone());
         let control = Control::new(
             desk.clone(),
             desk,
             link.clone(),
-            link.registry(Arc::new(self.bus.clone())),
+            link.registry(registry.clone()),
             Members::seeing(node(name), describe, self.view.subscribe()),
         );
         Place {
             fake,
             link,
+            registry,
             control,
             _serving: serving,
         }
