@@ -19,10 +19,8 @@ const QUERY: &str = "token=a%20b&x=1";
 async fn readers_of_a_full_or_draining_egress_follow_it_to_another() -> Result<()> {
     let nats = NatsServer::start().await?;
     let plan = |role| Plan::new(role).nats(&nats.url());
-    let (ingest, left) = tokio::try_join!(
-        plan(Role::Ingest).start(),
-        plan(Role::Egress).fabric("limits:\n    readers: 1").start()
-    )?;
+    let few = plan(Role::Egress).fabric("limits:\n    readers: 1");
+    let (ingest, left) = (plan(Role::Ingest).start().await?, few.start().await?);
     let clip = fixture::clip(MINUTE)?;
     let mut publisher = publish::ffmpeg_copy(&ingest.whip("cam")?, &clip)?;
     let waited = ingest.wait_for("cam", Duration::from_secs(20)).await;
