@@ -23,14 +23,19 @@ loop = GLib.MainLoop()
 
 
 def watch(name, count):
-    def seen(_pad, info):
+    def seen(pad, info):
         if not report.enough(frames):
-            count(info.get_buffer().pts)
+            count(info.get_buffer().pts, pad)
             if report.enough(frames):
                 GLib.idle_add(loop.quit)
         return Gst.PadProbeReturn.OK
 
     pipeline.get_by_name(name).get_static_pad("sink").add_probe(Gst.PadProbeType.BUFFER, seen)
+
+
+def picture(at, pad):
+    form = pad.get_current_caps().get_structure(0)
+    report.picture(at, (form.get_value("width"), form.get_value("height")))
 
 
 def link(_source, pad):
@@ -49,8 +54,8 @@ def said(_bus, message):
         loop.quit()
 
 
-watch("picture", report.picture)
-watch("sound", report.sound)
+watch("picture", picture)
+watch("sound", lambda at, _pad: report.sound(at))
 pipeline.get_by_name("source").connect("pad-added", link)
 pipeline.get_bus().add_signal_watch()
 pipeline.get_bus().connect("message", said)

@@ -27,7 +27,8 @@ while capture.isOpened() and not report.enough(frames):
     if picture.size == 0:
         report.errors.append("an empty picture")
     # OpenCV says 0 for a picture without a time, and the first has none.
-    report.picture(capture.get(cv2.CAP_PROP_POS_MSEC) if report.frames else None)
+    size = picture.shape[1::-1]
+    report.picture(capture.get(cv2.CAP_PROP_POS_MSEC) if report.frames else None, size)
 capture.release()
 
 os.dup2(kept, 2)

@@ -27,7 +27,7 @@ with av.open(url, options={"rtsp_transport": transport}, timeout=10) as containe
         if isinstance(frame, av.VideoFrame):
             if frame.is_corrupt:
                 report.errors.append(f"picture {report.frames} is corrupt")
-            report.picture(frame.pts)
+            report.picture(frame.pts, (frame.width, frame.height))
         else:
             report.sound(frame.pts)
         if report.enough(frames):

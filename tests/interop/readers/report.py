@@ -14,10 +14,16 @@ class Report:
         self.first = None
         self.errors = []
         self.monotonic = True
+        # Each width and height in turn; when each picture was decoded, in seconds since 1970.
+        self.sizes = []
+        self.times = []
         self._last = {}
 
-    def picture(self, at):
+    def picture(self, at, size):
         self.frames += 1
+        if not self.sizes or self.sizes[-1] != list(size):
+            self.sizes.append(list(size))
+        self.times.append(time.time())
         if self.first is None:
             self.first = round(time.monotonic() - self.start, 3)
             # FFmpeg's parser gives the first picture of any RTSP stream no time: it looks it up by a position in a file.
@@ -43,5 +49,5 @@ class Report:
         return self.frames >= frames and (self.audio is None or self.audio >= 50)
 
     def print(self):
-        names = ("frames", "audio", "monotonic", "errors", "first")
+        names = ("frames", "audio", "monotonic", "errors", "first", "sizes", "times")
         print(json.dumps({name: getattr(self, name) for name in names}), flush=True)

@@ -2,6 +2,7 @@
 //! with times that only rise, and hears audio where it takes any. Bit-exactness is judged in `e2e`.
 
 mod redirect;
+mod resolution;
 
 use anyhow::{Context, Result, ensure};
 use futures::future::join_all;
@@ -51,7 +52,7 @@ async fn matrix(publisher: impl FnOnce(&str) -> Result<Process>) -> Result<()> {
         let url = url.clone();
         async move {
             let report = read::read(client, &url, PICTURES as u64, LIMIT).await?;
-            weft_testkit::figure(format!("{client:?}: {report:?}"));
+            weft_testkit::figure(format!("{client:?}: {}", report.line()));
             report
                 .judge(PICTURES as u64)
                 .with_context(|| format!("{client:?}"))

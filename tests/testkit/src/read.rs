@@ -57,9 +57,26 @@ pub struct Report {
     pub errors: Vec<String>,
     /// Seconds from the start to the first picture.
     pub first: Option<f64>,
+    /// Each width and height in turn.
+    pub sizes: Vec<(u32, u32)>,
+    /// When each picture was decoded, in seconds since 1970.
+    pub times: Vec<f64>,
 }
 
 impl Report {
+    /// What is worth a line.
+    pub fn line(&self) -> String {
+        let (frames, audio, first) = (
+            self.frames,
+            self.audio.unwrap_or(0),
+            self.first.unwrap_or_default(),
+        );
+        format!(
+            "{frames} pictures, {audio} sounds, first after {first} s, {} complaints",
+            self.errors.len()
+        )
+    }
+
     /// At least `frames` pictures, audio if the reader takes it, rising times, no complaint.
     pub fn judge(&self, frames: u64) -> Result<()> {
         ensure!(self.errors.is_empty(), "errors: {:#?}", self.errors);
