@@ -80,7 +80,10 @@ async fn readers_of_a_full_or_draining_egress_follow_it_to_another() -> Result<(
 
 async fn follows(client: Client, url: &str) -> Result<()> {
     let report = read::read(client, url, PICTURES as u64, LIMIT).await?;
-    figure(format!("{client:?} follows: {report:?}"));
+    let (frames, first) = (report.frames, report.first.unwrap_or_default());
+    figure(format!(
+        "{client:?} follows: {frames} pictures, the first after {first:.2} s"
+    ));
     report
         .judge(PICTURES as u64)
         .with_context(|| format!("{client:?}"))
