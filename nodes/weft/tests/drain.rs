@@ -199,6 +199,33 @@ async fn a_publisher_follows_a_drain_and_comes_back_from_a_killed_node() -> Resu
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_publisher_that_was_passed_on_does_not_mind_the_loss_of_the_node_it_had_asked() -> Result<()> {
+    let nats = NatsServer::start().await?;
+    let plan = Plan::new(Role::Ingest).nats(&nats.url());
+    let mut full = plan.clone().fabric("limits: {publishers: 1}").start().await?;
+    let second = plan.start().await?;
+    let url = full.whip("other")?;
+    let other = Publisher::start(&url, source(), Options::default()).await?;
+    let follower = follow(&[&full, &second])?;
+    happens(&follower, 0, |what| matches!(what, Happened::Publishing(_))).await?;
+    let first = follower.log().remove(0).what;
+    ensure!(first == Happened::Publishing(full.whip("cam")?), "{first:?}");
+    second.wait_for("cam", SOON).await?;
+    full.process().signal("KILL")?;
+    happens(&follower, 1, |what| *what == Happened::Deaf).await?;
+    let units = follower.units();
+    until("a second of media", SOON, || {
+        ready((follower.units() > units + 75).then_some(()))
+    })
+    .await?;
+    ensure!(follower.log().len() == 2, "{:#?}", follower.log());
+    ensure!(second.has("cam").await, "its media goes on");
+    other.kill();
+    follower.stop().await;
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_follower_whose_stream_is_taken_over_stops_for_good() -> Result<()> {
     let node = Plan::new(Role::Standalone).start().await?;
     let follower = follow(&[&node])?;

@@ -22,6 +22,8 @@ const SETTLED: Duration = Duration::from_secs(5);
 const OVERLAP: Duration = Duration::from_secs(1);
 /// What finding out why a session has ended may take: after a loss every moment is a gap at the readers.
 const ASK: Duration = Duration::from_millis(500);
+/// What the channel's last word may take when the connection has ended.
+const LAST_WORD: Duration = Duration::from_millis(100);
 /// An events channel that broke is opened again this often while the media goes on.
 const REOPEN: Duration = Duration::from_secs(1);
 
@@ -142,6 +144,8 @@ struct Following<F> {
 struct Current {
     publisher: Publisher,
     events: Option<Events>,
+    /// Where its events channel may be: at the URL the server gave, and at any other node we know.
+    channels: Vec<Url>,
     /// When to open the events channel again.
     reopen: Option<Instant>,
     since: Instant,
@@ -287,13 +291,17 @@ impl<S: UnitSource, F: Fn() -> S + Send + Sync + 'static> Following<F> {
         }
         let request = options.request;
         let publisher = Publisher::start(url, (self.source)(), options).await?;
-        let events = match publisher.events() {
+        let channels = publisher
+            .events()
+            .map_or_else(Vec::new, |url| everywhere(url, &self.urls));
+        let events = match channels.first() {
             Some(url) => Events::open(url.clone(), request).await.ok(),
             None => None,
         };
         let now = Instant::now();
         Ok(Current {
-            reopen: (events.is_none() && publisher.events().is_some()).then_some(now),
+            reopen: (events.is_none() && !channels.is_empty()).then_some(now),
+            channels,
             publisher,
             events,
             since: now,
@@ -328,51 +336,68 @@ impl Current {
         }
     }
 
-    /// Tries to hear the server again; `Some` when it says that the session is no more, or is no more itself.
+    /// Tries to hear the server again, at its own address and then at the other nodes', for the address may be that of a
+    /// node that only passed the offer on. `Some` when the session is no more, or nobody is there at all.
     async fn open_again(&mut self) -> Option<End> {
-        let url = self.publisher.events()?.clone();
         self.reopen = Some(Instant::now() + REOPEN);
-        match Events::open(url, ASK).await {
-            Ok(events) => {
-                self.events = Some(events);
-                self.reopen = None;
-                None
-            }
-            Err(error) => match (&error, error.closed()) {
-                (_, Some(reason)) => Some(End::Closed(reason)),
-                (whip::WhipError::Refused { status: 404, .. }, _) => Some(End::Lost),
-                // Nobody listens where the session's node was; one that is only slow does not answer in time instead.
-                (whip::WhipError::Unreachable(words), _) if !words.to_lowercase().contains("timeout") => {
-                    Some(End::Lost)
+        let mut anybody = false;
+        for url in self.channels.clone() {
+            match Events::open(url, ASK).await {
+                Ok(events) => {
+                    self.events = Some(events);
+                    self.reopen = None;
+                    return None;
                 }
-                _ => None,
-            },
+                Err(error) => match (error.closed(), error) {
+                    (Some(reason), _) => return Some(End::Closed(reason)),
+                    (_, whip::WhipError::Refused { status: 404, .. }) => return Some(End::Lost),
+                    // Nobody listens there; one that is only slow does not answer in time instead.
+                    (_, whip::WhipError::Unreachable(words)) if !words.to_lowercase().contains("timeout") => {
+                    }
+                    _ => anybody = true,
+                },
+            }
         }
+        (!anybody).then_some(End::Lost)
     }
 
     /// Why the connection has ended: the channel's last word if it comes, else what the session's URL tells.
     async fn why(&mut self) -> End {
         let last = async {
-            loop {
-                match next_word(self.events.as_mut()).await {
-                    Some(Word::Closed(reason)) => return reason,
-                    Some(Word::Move(_)) => {}
-                    None => std::future::pending().await,
+            while let Some(word) = next_word(self.events.as_mut()).await {
+                if let Word::Closed(reason) = word {
+                    return End::Closed(reason);
                 }
             }
+            End::Lost
         };
-        let asked = whip::ended(self.publisher.location().clone(), ASK);
         let asked = async {
-            match asked.await {
+            match whip::ended(self.publisher.location().clone(), ASK).await {
                 Ok(Some(reason)) => End::Closed(reason),
                 _ => End::Lost,
             }
         };
-        tokio::select! {
-            reason = last => End::Closed(reason),
-            end = asked => end,
+        // What the channel has brought already counts, and comes before its end.
+        match tokio::time::timeout(LAST_WORD, last).await {
+            Ok(End::Closed(reason)) => End::Closed(reason),
+            _ => asked.await,
         }
     }
+}
+
+/// A session's URL as it is, then at each other server: every node answers for every session.
+fn everywhere(url: &Url, servers: &[String]) -> Vec<Url> {
+    let mut all = vec![url.clone()];
+    for server in servers.iter().filter_map(|server| Url::parse(server).ok()) {
+        let Ok(mut there) = server.join(url.path()) else {
+            continue;
+        };
+        there.set_query(url.query());
+        if !all.contains(&there) {
+            all.push(there);
+        }
+    }
+    all
 }
 
 async fn next_word(events: Option<&mut Events>) -> Option<Word> {
@@ -386,5 +411,24 @@ async fn due(at: Option<Instant>) {
     match at {
         Some(at) => sleep_until(at).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sessions_url_is_asked_at_its_own_address_first_and_then_at_each_other_node() {
+        let url = Url::parse("http://a:1/cam/whip/n.s/events?jwt=x").unwrap();
+        let servers = ["http://a:1/cam/whip", "http://b:2/cam/whip?jwt=x", "no url"].map(str::to_owned);
+        let all: Vec<String> = everywhere(&url, &servers).iter().map(Url::to_string).collect();
+        assert_eq!(
+            all,
+            [
+                "http://a:1/cam/whip/n.s/events?jwt=x",
+                "http://b:2/cam/whip/n.s/events?jwt=x"
+            ]
+        );
     }
 }
