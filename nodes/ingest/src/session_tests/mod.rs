@@ -5,6 +5,7 @@ mod fabric;
 mod life;
 mod moving;
 mod ownership;
+mod real;
 mod standing;
 
 use crate::Ingest;
