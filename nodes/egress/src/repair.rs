@@ -64,6 +64,8 @@ pub(crate) struct Repair {
     not_before: Instant,
     /// Pause after the next question that fails; short for a while after a reconnect, when "nobody there" may mean "not yet".
     retry: Duration,
+    /// Answers in a row that came from a loser.
+    losers: u32,
     allowance: Allowance,
     /// A question is due whether or not anything seems to be missing.
     prompted: bool,
@@ -91,6 +93,7 @@ impl Repair {
             asking: None,
             not_before: now,
             retry: RETRY,
+            losers: 0,
             allowance: Allowance::new(now),
             prompted: false,
         }
@@ -127,7 +130,10 @@ impl Repair {
         }
         let idle = now.duration_since(self.heard);
         self.heard = now;
-        self.spacing = (self.spacing * 7 + idle.min(LONGEST_SILENCE)) / 8;
+        // Between two that follow each other: an outage is no spacing, and would let older units be brought back.
+        if unit.seq == self.next {
+            self.spacing = (self.spacing * 7 + idle.min(LONGEST_SILENCE)) / 8;
+        }
         if idle > SILENCE && self.asking.is_some() {
             // Asked while nothing came, it may have gone the way of what did not come: 0.8 s were lost waiting for it.
             self.asking = None;
@@ -324,9 +330,14 @@ impl Repair {
         let end = answer.end;
         let stranger = self.session != Some(end.session);
         if end.epoch < self.epoch || (stranger && end.epoch == self.epoch && self.session.is_some()) {
-            // A loser that has not heard of it yet: the winner answers next time.
+            // A loser that has not heard of it yet: the winner answers next time, which is soon, since a loser is told at
+            // once. With the pause after a good answer readers saw nothing for 310 ms at one takeover in eight.
+            self.not_before = now + FIRST_RETRY * (1 << self.losers);
+            self.losers = (self.losers + 1).min(4);
+            self.allowance.give_back();
             return;
         }
+        self.losers = 0;
         self.epoch = end.epoch;
         if stranger {
             self.change_session(now, end.session);
