@@ -5,6 +5,7 @@ use crate::error::Error;
 use crate::ingest::Ingest;
 use crate::live::{Client, Live};
 use crate::messages::{Drain, List, MoveUrl, Publish};
+use crate::placement::Placed;
 use std::sync::Arc;
 use uuid::Uuid;
 use weft_bus::{Members, StreamOwner};
@@ -17,10 +18,15 @@ impl Ingest {
     pub async fn offer(&self, request: OfferRequest) -> OfferReply {
         let (stream, from) = (request.stream.clone(), request.node.clone());
         match self.taken(request).await {
-            Ok(reply) => {
+            Ok(placed) => {
                 crate::counters::add(&self.state.counters.offers_taken, 1);
-                tracing::info!(%stream, session = ?reply.session, node = %from, "publisher taken from another node");
-                reply
+                tracing::info!(%stream, session = %placed.session, node = %from, "publisher taken from another node");
+                OfferReply {
+                    status: 201,
+                    body: placed.answer,
+                    session: Some(placed.session),
+                    secret: Some(SessionSecret(placed.secret.into_bytes())),
+                }
             }
             Err(error) => {
                 self.state
@@ -36,14 +42,14 @@ impl Ingest {
         }
     }
 
-    async fn taken(&self, request: OfferRequest) -> Result<OfferReply, Error> {
+    async fn taken(&self, request: OfferRequest) -> Result<Placed, Error> {
         weft_sdp::offer::check(&request.offer)?;
         let own = self.state.fabric.members.own();
         if own.draining {
             return Err(Error::Draining);
         }
         if !own.takes(Guest::Publisher) {
-            return Err(Error::Full("as many publishers as it may have"));
+            return Err(Error::Full("it is at one of its limits"));
         }
         let publish = Publish {
             stream: request.stream,
@@ -57,13 +63,7 @@ impl Ingest {
             reached_at: None,
             moves: request.moves,
         };
-        let placed = self.state.place_here(publish).await?;
-        Ok(OfferReply {
-            status: 201,
-            body: placed.answer,
-            session: Some(placed.session),
-            secret: Some(SessionSecret(placed.secret.into_bytes())),
-        })
+        self.state.place_here(publish).await
     }
 
     /// Does what a client asked of the URL of one of this node's sessions at another node.
