@@ -31,7 +31,8 @@ pub struct Account {
     pub pictures: usize,
     /// Pictures whose time in their session did not rise.
     pub back: usize,
-    /// Pictures that are missing by the times of those that came.
+    /// Pictures that are missing by the times of those that came. A single one right before a key picture is not counted: a
+    /// publisher that answers a keyframe request gives up the picture that was next for the key picture after it.
     pub missing: usize,
 }
 
@@ -96,7 +97,8 @@ pub fn account(notes: &Notes, from: Instant, to: Instant, frame: Duration) -> Ac
                 .unwrap_or(i64::MAX)
                 .max(1);
             let frames = step.map_or(1, |step| (step + ticks / 2) / ticks);
-            out.missing += usize::try_from(frames - 1).unwrap_or_default();
+            let given_up = frames == 2 && picture.key;
+            out.missing += usize::try_from(frames - 1).unwrap_or_default() - usize::from(given_up);
             if in_burst && picture.age > HOLE {
                 out.burst += 1;
                 out.oldest = out.oldest.max(picture.age);
@@ -211,6 +213,10 @@ mod tests {
         let mut notes = notes(base, &[(0, 1, 0), (40, 1, 0), (160, 1, 0)]);
         notes.pictures[2].rtp = 4 * 3600 + 1;
         assert_eq!(account(&notes, base, base + ms(200), FRAME).missing, 2);
+        notes.pictures[2].key = true;
+        assert_eq!(account(&notes, base, base + ms(200), FRAME).missing, 2);
+        notes.pictures[2].rtp = 3 * 3600;
+        assert_eq!(account(&notes, base, base + ms(200), FRAME).missing, 0);
     }
 
     #[test]
