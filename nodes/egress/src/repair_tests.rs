@@ -469,3 +469,17 @@ async fn any_loss_and_any_order_of_answers_gives_rising_numbers_without_repeats(
         assert!(next.unwrap() > 300, "seed {seed}: {next:?}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_of_the_loser_is_asked_past_at_once_and_then_ever_more_slowly() {
+    let mut s = Scene::flowing();
+    s.live(NEW, 2, [5]);
+    let mut ask = s.ask().expect("the newcomer is asked for");
+    for pause in [20, 40, 80, 160] {
+        s.answer(ask, OLD, 1, 10..10, 10);
+        s.pass(pause - 1);
+        assert_eq!(s.ask(), None, "too soon");
+        s.pass(1);
+        ask = s.ask().unwrap_or_else(|| panic!("asked again after {pause} ms"));
+    }
+}
