@@ -2,7 +2,7 @@
 //! All are taken from one snapshot, and all say how old it is.
 
 use crate::error::Error;
-use crate::fabric::Snapshot;
+use crate::fabric::{Snapshot, Stream};
 use crate::nodes::Node;
 use crate::page::{Page, PageQuery};
 use crate::path::Path;
@@ -11,6 +11,7 @@ use crate::sessions;
 use crate::view::SessionKind;
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
+use weft_bus::RequestError;
 use weft_wire::{NodeName, StreamName};
 
 /// How old the view is, in seconds.
@@ -47,15 +48,24 @@ pub(crate) async fn path(
     name: web::Path<String>,
 ) -> Result<HttpResponse, Error> {
     let name = StreamName::new(name.as_str()).map_err(|e| Error::BadRequest(e.to_string()))?;
-    let snapshot = control.fabric.snapshot().await;
-    if let Some(stream) = snapshot.stream(&name) {
-        return Ok(answer(&snapshot, Path::new(&stream)));
-    }
-    // The view is a moment old: a stream that has just come is known to its owner.
-    match control.fabric.bus().owner(name.clone()).await {
-        Ok(info) => Ok(answer(&snapshot, Path::of_owner(&name, &info))),
-        Err(_) => Err(Error::NotFound("path")),
-    }
+    let fabric = &control.fabric;
+    // The view may be a moment old; of one stream its owner is asked as well, and what it says counts.
+    let (snapshot, owner) = tokio::join!(fabric.snapshot(), fabric.owner(&name));
+    let stream = snapshot.stream(&name);
+    let known = match (owner, &stream) {
+        (Ok(info), stream) => {
+            let newer = |s: &&Stream<'_>| s.owner.is_some_and(|(_, p)| p.info.epoch > info.epoch);
+            match stream.as_ref().filter(newer) {
+                Some(stream) => Some(Path::new(stream)),
+                None => Some(Path::of_owner(&name, &info, stream.as_ref())),
+            }
+        }
+        (Err(RequestError::NoOwner), Some(stream)) => stream.without_owner().as_ref().map(Path::new),
+        (Err(_), stream) => stream.as_ref().map(Path::new),
+    };
+    known
+        .map(|path| answer(&snapshot, path))
+        .ok_or(Error::NotFound("path"))
 }
 
 /// `GET /v3/nodes/list`.

@@ -86,13 +86,14 @@ impl Path {
         )
     }
 
-    /// A stream whose owner alone was asked.
-    pub(crate) fn of_owner(name: &StreamName, info: &OwnerInfo) -> Self {
+    /// A stream as its owner has just told it, with the nodes that have it open.
+    pub(crate) fn of_owner(name: &StreamName, info: &OwnerInfo, stream: Option<&Stream<'_>>) -> Self {
+        let hubs = stream.map_or(&[][..], |stream| &stream.hubs);
         Self::made(
             name,
             Some(info),
             Some((info.session, &info.node, info.epoch)),
-            &[],
+            hubs,
         )
     }
 

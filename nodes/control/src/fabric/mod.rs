@@ -11,9 +11,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::sync::Mutex;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 use weft_bus::{Bus, BusState, Members, NodeReply, NodeRequest, NodeService, Registry, RequestError};
-use weft_wire::{NodeName, NodeRole};
+use weft_wire::{NodeName, NodeReport, NodeRole, OwnerInfo, StreamName};
 
 /// How long a round's result is shared.
 const FRESH: Duration = Duration::from_millis(200);
@@ -113,8 +113,17 @@ impl Fabric {
         snapshot
     }
 
+    /// What the owner of a stream says of itself just now.
+    pub(crate) async fn owner(&self, stream: &StreamName) -> Result<OwnerInfo, RequestError> {
+        if self.is_away() {
+            return Err(RequestError::Timeout);
+        }
+        let answer = timeout(PATIENCE, self.bus().owner(stream.clone()));
+        answer.await.unwrap_or(Err(RequestError::Timeout))
+    }
+
     /// What is on this node alone.
-    pub(crate) async fn own_report(&self) -> weft_wire::NodeReport {
+    pub(crate) async fn own_report(&self) -> NodeReport {
         let deadline = Instant::now() + PATIENCE;
         let own = self.asker.report(self.own(), deadline).await;
         own.unwrap_or_else(gather::nothing)

@@ -8,6 +8,7 @@ use std::time::Duration;
 use weft_bus::Registered;
 use weft_wire::{
     Guest, HubReport, NodeName, NodeRecord, NodeReport, PublisherReport, ReaderReport, SessionId, StreamName,
+    StreamState,
 };
 
 /// A node as known now.
@@ -55,6 +56,22 @@ pub(crate) struct Stream<'a> {
     pub(crate) record: Option<&'a Registered>,
     /// Where it is open for readers; a node may have several entries.
     pub(crate) hubs: Vec<(&'a NodeName, &'a HubReport)>,
+}
+
+impl Stream<'_> {
+    /// The stream after it was found that nobody on the bus owns it: what is left of it, if anything. A publisher without
+    /// media yet is not on the bus.
+    pub(crate) fn without_owner(&self) -> Option<Self> {
+        let waits = |p: &PublisherReport| p.info.state == StreamState::Waiting;
+        let left = Self {
+            name: self.name,
+            owner: self.owner.filter(|(_, publisher)| waits(publisher)),
+            record: self.record,
+            hubs: self.hubs.clone(),
+        };
+        let some = left.owner.is_some() || left.record.is_some() || !left.hubs.is_empty();
+        some.then_some(left)
+    }
 }
 
 /// One session of a snapshot.

@@ -1,7 +1,7 @@
 //! What several nodes say together: streams, readers, sessions and nodes, the same at each of them.
 //! What happens when one of them says nothing is in `silence`.
 
-use super::world::{World, session, stream};
+use super::world::{World, session};
 use futures::future::join_all;
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering::Relaxed;
@@ -213,18 +213,18 @@ async fn a_storm_of_requests_costs_one_round_and_the_next_moment_another() {
 }
 
 #[actix_rt::test]
-async fn a_stream_that_has_come_since_the_last_round_is_found_by_its_name() {
+async fn by_its_name_a_stream_is_found_as_soon_as_it_comes_and_gone_as_soon_as_it_goes() {
     let world = World::new(&THREE).await;
     assert_eq!(world.get("out1", "/v3/paths/list").await.1["itemCount"], 0);
-    let epoch = world.publish("in", "new", 1, StreamState::Live).await;
-    let owner = super::orders::Owner::of("in", session(1), epoch);
-    let _publication = weft_bus::Bus::publish(&world.bus, stream("new"), owner)
-        .await
-        .unwrap();
+    world.publish("in", "new", 1, StreamState::Live).await;
     let (status, path) = world.get("out1", "/v3/paths/get/new").await;
     assert_eq!(status, 200);
     assert_eq!(
         (&path["ready"], &path["source"]["node"]),
         (&json!(true), &json!("in"))
     );
+    tokio::time::sleep(Duration::from_millis(210)).await;
+    assert_eq!(world.get("out1", "/v3/paths/list").await.1["itemCount"], 1);
+    world.publications.lock().unwrap().clear();
+    assert_eq!(world.get("out1", "/v3/paths/get/new").await.0, 404);
 }

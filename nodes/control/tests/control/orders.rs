@@ -20,9 +20,9 @@ pub(crate) struct Owner {
 }
 
 impl Owner {
-    pub(crate) fn of(at: &str, session: SessionId, epoch: Epoch) -> Arc<Self> {
+    pub(crate) fn of(at: &str, session: SessionId, state: StreamState, epoch: Epoch) -> Arc<Self> {
         Arc::new(Self {
-            info: owner(at, session, StreamState::Live, epoch),
+            info: owner(at, session, state, epoch),
             kicks: Mutex::default(),
         })
     }
@@ -119,7 +119,7 @@ async fn what_is_not_there_or_of_another_kind_is_not_found() {
             400,
             "invalid UUID length: 1",
         ),
-        ("/v3/paths/kick/cam".to_owned(), 404, "path not found"),
+        ("/v3/paths/kick/nobody".to_owned(), 404, "path not found"),
         ("/v3/nodes/drain/none".to_owned(), 404, "node not found"),
         (
             "/v3/node/drain?timeout=soon".to_owned(),
@@ -157,7 +157,7 @@ async fn a_node_that_does_not_answer_is_named() {
 #[actix_rt::test]
 async fn a_stream_s_publisher_is_closed_by_the_stream_s_name() {
     let world = two().await;
-    let owner = Owner::of("a", session(1), Epoch::default());
+    let owner = Owner::of("a", session(1), StreamState::Live, Epoch::default());
     let _publication = world.bus.publish(stream("cam/1"), owner.clone()).await.unwrap();
     let (status, body) = world.post("b", "/v3/paths/kick/cam/1").await;
     assert_eq!((status.as_u16(), body), (200, ok()));

@@ -50,7 +50,7 @@ async fn fabric() -> (World, Publication) {
         ingest.record.addresses = addresses("192.0.2.2:8889", "");
         ingest.record.load.bits_per_second = 2_000_000;
     });
-    let owner = Owner::of("ingest-1", session(7), epoch);
+    let owner = Owner::of("ingest-1", session(7), StreamState::Live, epoch);
     let publication = world.bus.publish(stream("exam/17"), owner).await.unwrap();
     (world, publication)
 }

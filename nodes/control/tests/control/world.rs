@@ -21,8 +21,8 @@ use weft_bus::memory::MemoryBus;
 use weft_bus::nats::{NatsBus, NatsConfig};
 use weft_bus::testing::NatsServer;
 use weft_bus::{
-    Bus, BusState, Claim, Members, NodeReply, NodeRequest, NodeService, NodesView, Registry, SeenNode,
-    Serving,
+    Bus, BusState, Claim, Members, NodeReply, NodeRequest, NodeService, NodesView, Publication, Registry,
+    SeenNode, Serving,
 };
 use weft_control::{Control, Identity, NodeView, SessionKind, SessionLine};
 use weft_wire::{
@@ -169,6 +169,8 @@ pub(crate) struct Place {
 pub(crate) struct World {
     pub(crate) bus: MemoryBus,
     pub(crate) view: watch::Sender<Arc<NodesView>>,
+    /// What `publish` has put on the bus.
+    pub(crate) publications: Mutex<Vec<Publication>>,
     pub(crate) places: BTreeMap<&'static str, Place>,
 }
 
@@ -210,6 +212,7 @@ impl World {
         let mut world = Self {
             bus: MemoryBus::new(),
             view: watch::Sender::new(Arc::new(view)),
+            publications: Mutex::default(),
             places: BTreeMap::new(),
         };
         for (name, role) in nodes {
@@ -295,6 +298,11 @@ impl World {
         let claim = held.map_or(Claim::Vacant, |held| Claim::Over(held.epoch));
         let epoch = self.bus.claim(stream(name), record, claim).await.unwrap();
         self.report_publisher(at, name, number, state, epoch);
+        if state != StreamState::Waiting {
+            let owner = super::orders::Owner::of(at, session(number), state, epoch);
+            let publication = self.bus.publish(stream(name), owner).await.unwrap();
+            self.publications.lock().unwrap().push(publication);
+        }
         epoch
     }
 
