@@ -42,7 +42,7 @@ async fn a_hundred_thousand_names_in_and_out_leave_less_than_a_thousand_messages
 
     let start = Instant::now();
     let claims = stream::iter(0..names).map(|i| {
-        let name = StreamName::new(&format!("exam.7/cam{i}")).unwrap();
+        let name = StreamName::new(format!("exam.7/cam{i}")).unwrap();
         let claim = registry.claim(name.clone(), record(), Claim::Vacant);
         async move { claim.await.map(|epoch| (name, epoch)) }
     });

@@ -287,7 +287,7 @@ pub(crate) async fn the_view_grows_old_while_the_server_is_away_and_loses_nobody
     on.server().restart().await.unwrap();
     let back = Instant::now();
     sees(&on.b, "the table", |view| view.as_of.is_some_and(|at| at > back)).await;
-    println!("view is of now again {:?} after the server was", back.elapsed());
+    eprintln!("view is of now again {:?} after the server was", back.elapsed());
     assert!(known(&on.b, "n").is_some(), "it has a life's time to come back");
     keep_soon(&on.a, "n", run(1, 5)).await;
     sees(&on.b, "it again", |view| {
@@ -372,7 +372,7 @@ pub(crate) async fn a_watch_that_the_server_forgot_begins_anew(mut on: Nodes) {
         })
         .await;
     }
-    println!(
+    eprintln!(
         "seen again {:?} after the watch was forgotten",
         forgotten.elapsed()
     );

@@ -1,6 +1,10 @@
 //! One suite for every bus: what holds in memory holds over a real NATS server, and under faults as far as it can.
 //! Servers come from `tests/setup`; what only NATS can do wrong is in the test `nats` beside this one.
-#![allow(clippy::unwrap_used, reason = "a failed step ends the test")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stderr,
+    reason = "a failed step ends the test; figures are printed"
+)]
 
 mod delivery;
 mod fixture;
