@@ -43,6 +43,12 @@ impl Leader {
             leader,
             began: cluster.leader_since.map(|since| since.unix_timestamp_nanos()),
         };
+        // One just elected does not say at first since when.
+        if let Some((seen, _)) = &mut self.seen
+            && seen.began.is_none()
+        {
+            seen.began = reign.began;
+        }
         if self.seen.as_ref().is_none_or(|(seen, _)| *seen != reign) {
             self.seen = Some((reign, now));
         }
@@ -108,8 +114,18 @@ mod tests {
         let now = Instant::now();
         let mut leader = Leader::default();
         leader.note(now, &led("a", EARLY));
+        let cluster = r#", "cluster": {"name": "c", "leader": "a"}"#;
+        assert_eq!(
+            leader.note(now, &info("2026-01-01T00:00:00Z", cluster)),
+            Some(Duration::ZERO)
+        );
         let cluster = format!(r#", "cluster": {{"name": "c", "leader": "a", "leader_since": "{EARLY}"}}"#);
         let later = now + Duration::from_secs(9);
+        assert_eq!(
+            leader.note(later, &led("a", EARLY)),
+            Some(Duration::from_secs(9)),
+            "the same, said later"
+        );
         assert_eq!(
             leader.note(later, &info("2026-02-01T00:00:00Z", &cluster)),
             Some(Duration::ZERO)
