@@ -188,6 +188,12 @@ impl Fabric {
         readings
     }
 
+    /// How many sessions of publishers of these streams have been lost since a moment.
+    pub(super) fn lost(&self, since: Instant, of: impl Fn(usize) -> bool) -> usize {
+        let streams = self.streams.iter().enumerate().filter(|(place, _)| of(*place));
+        streams.map(|(_, stream)| stream.lost(since)).sum()
+    }
+
     /// From a moment to each reader's first picture after it that is not late.
     pub(super) fn resumed(
         &self,
@@ -244,6 +250,9 @@ impl Fabric {
             let stories: String = self.streams.iter().map(Live::story).collect();
             let logs = stories + &self.logs();
             return settled.with_context(|| format!("{worst:?}\n{logs}"));
+        }
+        for member in self.ingests.iter_mut().chain(&mut self.egresses) {
+            ensure!(member.node.process().running(), "{} has ended", member.name);
         }
         for stream in &self.streams {
             for (egress, watcher) in stream.watchers.iter().enumerate() {

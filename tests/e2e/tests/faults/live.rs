@@ -6,7 +6,7 @@ use bytes::Bytes;
 use std::time::{Duration, Instant};
 use weft::demo::clip::{ClipTrack, ClipUnit};
 use weft::demo::follower::FollowOptions;
-use weft::demo::journal::Happened;
+use weft::demo::journal::{Entry, Happened};
 use weft::demo::{Clip, ClipLoop, Follower, StampedLoop};
 use weft_testkit::fixture::{self, Recipe};
 use weft_testkit::stamp;
@@ -110,6 +110,13 @@ impl Live {
         if let Some(publisher) = self.publisher.take() {
             publisher.kill();
         }
+    }
+
+    /// How many sessions of its publisher have been lost since a moment.
+    pub(super) fn lost(&self, since: Instant) -> usize {
+        let log = self.publisher.as_ref().map(Follower::log).unwrap_or_default();
+        let lost = |entry: &&Entry| entry.at.into_std() >= since && matches!(entry.what, Happened::Lost(_));
+        log.iter().filter(lost).count()
     }
 
     /// What happened to the publisher, for messages.

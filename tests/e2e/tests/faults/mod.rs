@@ -37,6 +37,12 @@ fn disturbs_nobody_else(row: &Row) -> Result<()> {
         row.closed
     );
     ensure!(
+        row.lost == 0,
+        "{}: {} sessions of publishers were lost",
+        row.name,
+        row.lost
+    );
+    ensure!(
         row.others <= NOISE,
         "{}: a reader not in its way had no picture for {:?}",
         row.name,

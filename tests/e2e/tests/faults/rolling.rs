@@ -33,6 +33,7 @@ async fn every_node_and_server_is_restarted_under_load_and_nothing_else_ends() -
         sleep(ms(1000)).await;
         let readings = fabric.readings(from, Instant::now());
         rows[0].add(gaps(&readings, |_| true), &readings, |_| true, None);
+        rows[0].lost += fabric.lost(from, |_| true);
         // They moved away; for the next node's turn it is to have its own streams again.
         fabric.publish_at(place).await?;
         fabric
@@ -47,6 +48,7 @@ async fn every_node_and_server_is_restarted_under_load_and_nothing_else_ends() -
         let readings = fabric.readings(from, Instant::now());
         let mine = |reading: &Reading| reading.egress == place;
         rows[1].add(gaps(&readings, mine), &readings, mine, Some(place));
+        rows[1].lost += fabric.lost(from, |_| true);
         fabric.read_at(place)?;
         fabric
             .settled()
@@ -61,6 +63,7 @@ async fn every_node_and_server_is_restarted_under_load_and_nothing_else_ends() -
         nats.healthy(Duration::from_secs(20)).await?;
         let readings = fabric.readings(from, Instant::now());
         rows[2].add(gaps(&readings, |_| true), &readings, |_| true, None);
+        rows[2].lost += fabric.lost(from, |_| true);
         fabric
             .settled()
             .await

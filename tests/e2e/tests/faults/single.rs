@@ -49,6 +49,7 @@ async fn note(fabric: &mut Fabric, row: &mut Row, from: Instant) -> Result<()> {
     let times = fabric.resumed(again, |_, _| true);
     let times = times.with_context(|| fabric.logs())?;
     row.add(times, &fabric.readings(from, Instant::now()), |_| true, None);
+    row.lost += fabric.lost(from, |_| true);
     fabric
         .settled()
         .await

@@ -29,6 +29,8 @@ pub(super) struct Row {
     pub(super) oldest: Duration,
     /// Sessions of nodes that were not touched which ended.
     pub(super) closed: usize,
+    /// Publishers' sessions that were lost although their node was not killed.
+    pub(super) lost: usize,
     /// Pictures whose RTP time did not rise within a session.
     pub(super) back: usize,
     pub(super) note: String,
@@ -89,7 +91,7 @@ impl Row {
         let ms = |time: Duration| format!("{} ms", time.as_millis());
         let worst = self.worst.iter().max().copied().unwrap_or_default();
         format!(
-            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} (oldest {}) | {} | {} | {} |\n",
+            "| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} (oldest {}) | {} | {} | {} | {} |\n",
             self.name,
             self.times,
             self.readers,
@@ -102,13 +104,14 @@ impl Row {
             self.burst,
             ms(self.oldest),
             self.closed,
+            self.lost,
             self.measured,
             self.note
         )
     }
 }
 
-const HEAD: &str = "| fault | times | readers | median gap | median of the worst readers | worst gap | worst gap of readers not in its way | pictures missing | stale | late in bursts | sessions closed on untouched nodes | gap measured | remarks |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|\n";
+const HEAD: &str = "| fault | times | readers | median gap | median of the worst readers | worst gap | worst gap of readers not in its way | pictures missing | stale | late in bursts | readers' sessions closed on untouched nodes | publishers' sessions lost on nodes that live | gap measured | remarks |\n|---|---|---|---|---|---|---|---|---|---|---|---|---|---|\n";
 
 /// Shows the rows and puts them, with those of the other parts, into `failures.md`.
 pub(super) fn publish(part: &str, rows: &[Row]) -> Result<()> {
