@@ -1,6 +1,7 @@
 //! The system as a whole, with real clients: what arrives, when, under loss, beside hostile input, and what is left behind.
 //! Each module is one point of what must hold; `tests/run` names them as parts.
 
+mod balance;
 mod exact;
 mod fabric;
 mod faults;
@@ -10,3 +11,4 @@ mod hostile;
 mod life;
 mod loss;
 mod readme;
+mod thousand;
