@@ -279,3 +279,41 @@ async fn a_node_whose_name_is_in_use_does_not_start_and_says_where_the_other_is(
     );
     Ok(())
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_was_killed_is_back_under_its_name_at_once() -> Result<()> {
+    let nats = NatsServer::start().await?;
+    for (role, name) in [(Role::Ingest, "in"), (Role::Egress, "eg")] {
+        let plan = Plan::new(role).nats(&nats.url()).named(name).fixed()?;
+        let mut first = plan.start().await?;
+        first.process().signal("KILL")?;
+        first.process().wait(SOON).await?;
+        let began = Instant::now();
+        let mut second = plan.start().await?;
+        let took = began.elapsed();
+        figure(format!("{name} killed and started anew: ready after {took:?}"));
+        ensure!(took < Duration::from_secs(3), "{took:?}");
+        second.process().wait_for_line("among the nodes", SOON).await?;
+        let log = second.process().log();
+        let told = log.lines().filter(|line| line.contains("left its lease behind"));
+        ensure!(told.count() == 1, "{log}");
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_hangs_keeps_its_name() -> Result<()> {
+    let nats = NatsServer::start().await?;
+    let plan = Plan::new(Role::Egress).nats(&nats.url()).named("eg");
+    let mut first = plan.start().await?;
+    first.process().signal("STOP")?;
+    let mut second = plan.spawn()?;
+    let code = second.process().wait(SOON).await?.code();
+    first.process().signal("CONT")?;
+    let log = second.process().log();
+    ensure!(
+        code == Some(1) && log.contains("in use by another run of it"),
+        "{code:?}: {log}"
+    );
+    Ok(())
+}

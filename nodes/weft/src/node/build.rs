@@ -2,6 +2,7 @@
 //! Running and ending it is in `run`.
 
 use super::http::{self, Port};
+use super::join::join;
 use super::late::Late;
 use super::service::Service;
 use super::state::{Parts, State};
@@ -67,7 +68,7 @@ impl Node {
         let (bus, registry, leases) = bus::connect(&config.fabric.nats, role, &node).await?;
         let advertised = advertise::addresses(&config, &addresses).await;
         let state = State::new(&config, role, started, advertised);
-        let (members, keeper) = Members::join(leases, node.clone(), state.describe()).await?;
+        let (members, keeper) = join(&*bus, leases, node.clone(), state.describe()).await?;
         let egress = rtsp.map(|server| {
             let egress = Egress::start(readers_settings(&config), bus.clone(), members.clone());
             late.set(egress.clone());

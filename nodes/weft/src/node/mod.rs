@@ -9,6 +9,7 @@ mod drain;
 mod error;
 mod greeting;
 mod http;
+mod join;
 mod late;
 mod meter;
 mod name;
