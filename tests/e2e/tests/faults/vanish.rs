@@ -2,13 +2,13 @@
 //! node, and the session is gone within 35 s. Runs beside other faults, on streams of its own.
 
 use super::fabric::Fabric;
-use super::live::{Live, clip};
+use super::live::{FRAME, Live, clip};
 use super::table::Row;
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::time::{Duration, Instant};
-use tokio::time::sleep;
+use weft_testkit::account::account;
 use weft_testkit::http;
 use weft_testkit::until;
 use weft_testkit::watch::Watcher;
@@ -17,8 +17,8 @@ use weft_testkit::watch::Watcher;
 const STALLED: Duration = Duration::from_millis(4700);
 const GONE: Duration = Duration::from_secs(35);
 
-/// Publishes on the first ingest node, takes the publishers away, and waits until they are missed, and gives the rest of the
-/// story as a future that runs by itself: each third stream's name is taken by a newcomer on the second node, the others' sessions end.
+/// Publishes on the first ingest node, takes the publishers away, waits until they are missed, and lets newcomers on the
+/// second node take every other name. That the other sessions end takes longer and is a future that runs by itself.
 pub(super) async fn begin(
     fabric: &mut Fabric,
     count: usize,
@@ -54,16 +54,22 @@ pub(super) async fn begin(
     let free = fabric.ingests[1].node.whip("")?;
     let stalls = streams.iter_mut().map(|live| stall(live, &api));
     let stalls = futures::future::try_join_all(stalls).await?;
-    let stories = streams
-        .into_iter()
-        .zip(stalls)
-        .enumerate()
-        .map(|(place, (live, stalled))| {
-            let newcomer = (place % 2 == 1).then(|| free.replace("//whip", &format!("/{}/whip", live.name)));
-            story(live, stalled, api.clone(), newcomer)
-        });
-    let task = tokio::spawn(futures::future::try_join_all(stories.collect::<Vec<_>>()));
-    Ok(async move { Ok(task.await?.map(row)) }.boxed())
+    let mut told = Vec::new();
+    let mut ending = Vec::new();
+    for (place, (mut live, (from, stalled))) in streams.into_iter().zip(stalls).enumerate() {
+        if place % 2 == 1 {
+            let whip = free.replace("//whip", &format!("/{}/whip", live.name));
+            told.push(taken(&mut live, from, stalled, whip).await?);
+        } else {
+            ending.push(ends(live, from, stalled, api.clone()));
+        }
+    }
+    let task = tokio::spawn(futures::future::try_join_all(ending));
+    let rest = async move {
+        let ended = task.await?;
+        Ok(ended.map(|ended| row(told.into_iter().chain(ended).collect())))
+    };
+    Ok(rest.boxed())
 }
 
 struct Told {
@@ -124,46 +130,49 @@ async fn stall(live: &mut Live, api: &str) -> Result<(Instant, Duration)> {
     Ok((from, from.elapsed()))
 }
 
-async fn story(
-    mut live: Live,
-    (from, stalled): (Instant, Duration),
-    api: String,
-    newcomer: Option<String>,
-) -> Result<Told> {
-    let mut told = Told {
+/// The name is free: a newcomer's pictures reach the readers that were held.
+async fn taken(live: &mut Live, from: Instant, stalled: Duration, whip: String) -> Result<Told> {
+    live.publish(vec![whip])
+        .await
+        .context("the name of a vanished publisher is not free")?;
+    let what = format!("the newcomer's pictures of {}", live.name);
+    let back = until(&what, Duration::from_secs(3), || {
+        std::future::ready(live.back().into_iter().collect::<Option<Vec<_>>>())
+    });
+    let back = back.await?;
+    held(live, from, Instant::now())?;
+    Ok(Told {
         stalled,
         gone: None,
+        back,
+        stale: stale(live, from),
+    })
+}
+
+/// Nobody comes: the session ends, and the readers stay as long as `publisherGrace` says.
+async fn ends(live: Live, from: Instant, stalled: Duration, api: String) -> Result<Told> {
+    let what = format!("{} gone", live.name);
+    until(&what, GONE.saturating_sub(from.elapsed()), || async {
+        (!published(&api, &live.name).await?).then_some(())
+    })
+    .await?;
+    let gone = Some(from.elapsed());
+    // `publisherGrace` is 30 s and begins when the stream stalls.
+    held(&live, from, from + Duration::from_secs(30))?;
+    Ok(Told {
+        stalled,
+        gone,
         back: Vec::new(),
-        stale: 0,
-    };
-    if let Some(whip) = newcomer {
-        live.publish(vec![whip])
-            .await
-            .context("the name of a vanished publisher is not free")?;
-        sleep(Duration::from_secs(3)).await;
-        told.back = live.back().into_iter().flatten().collect();
-        ensure!(
-            told.back.len() == 2,
-            "{} of 2 readers saw the newcomer",
-            told.back.len()
-        );
-        held(&live, from, Instant::now())?;
-    } else {
-        let rest = GONE.saturating_sub(from.elapsed());
-        let what = format!("{} gone", live.name);
-        until(&what, rest, || async {
-            (!published(&api, &live.name).await?).then_some(())
-        })
-        .await?;
-        told.gone = Some(from.elapsed());
-        // `publisherGrace` is 30 s and begins when the stream stalls.
-        held(&live, from, from + Duration::from_secs(30))?;
-    }
-    let accounts = live.watchers.iter().map(|watcher| {
-        weft_testkit::account::account(&watcher.notes(), from, Instant::now(), super::live::FRAME)
-    });
-    told.stale = accounts.map(|account| account.stale).sum();
-    Ok(told)
+        stale: stale(&live, from),
+    })
+}
+
+fn stale(live: &Live, from: Instant) -> usize {
+    let accounts = live
+        .watchers
+        .iter()
+        .map(|watcher| account(&watcher.notes(), from, Instant::now(), FRAME));
+    accounts.map(|account| account.stale).sum()
 }
 
 fn held(live: &Live, from: Instant, to: Instant) -> Result<()> {
