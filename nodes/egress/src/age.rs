@@ -3,7 +3,7 @@
 
 use std::time::Duration;
 use tokio::time::Instant;
-use weft_wire::SentTime;
+use weft_wire::{AccessUnit, SentTime, UnitsEnd};
 
 /// A unit that took this much longer than the quickest one is stale.
 const STALE: i64 = 500_000;
@@ -60,9 +60,12 @@ impl Age {
         false
     }
 
-    /// True when what arrived now was held up on its way; nothing is judged by it but itself.
-    pub(crate) fn is_late(&mut self, arrival: Instant, sent: SentTime) -> bool {
-        self.note(arrival, sent) > STALE
+    /// Turns what an answer says of its own time into what holds now: held up on its way, all in it is older by that.
+    pub(crate) fn as_of_arrival(&mut self, arrival: Instant, end: &mut UnitsEnd) {
+        let late = u64::try_from(self.note(arrival, end.sent)).unwrap_or(0);
+        let late_ms = u32::try_from(late / 1000).unwrap_or(u32::MAX);
+        end.sent = SentTime(end.sent.0.saturating_add(late));
+        end.key_age_ms = end.key_age_ms.saturating_add(late_ms);
     }
 
     /// Takes note of one arrival; says by how much it is later than the quickest, in µs.
@@ -84,6 +87,11 @@ impl Age {
         let fresh = self.buckets.iter().flatten().filter(|(s, _)| *s > oldest);
         took.saturating_sub(fresh.map(|(_, least)| *least).min().unwrap_or(took))
     }
+}
+
+/// How old a unit is at the time that an answer ends with.
+pub(crate) fn age(unit: &AccessUnit, end: &UnitsEnd) -> Duration {
+    Duration::from_micros(end.sent.0.saturating_sub(unit.sent.0))
 }
 
 #[cfg(test)]

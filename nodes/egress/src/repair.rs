@@ -1,7 +1,7 @@
 //! From what the bus delivers to units in unbroken order of one session at a time: the epoch fence, the search for holes,
 //! the questions that fill them, and the point where that is given up. Asking itself is the hub's work: no I/O here.
 
-use crate::age::Age;
+use crate::age::{Age, age};
 use crate::allowance::Allowance;
 use crate::counters::{Counters, add};
 use crate::held::Held;
@@ -48,6 +48,8 @@ pub(crate) struct Repair {
     session: Option<SessionId>,
     /// The session changed and its first unit has not come out yet.
     announce: bool,
+    /// A session's units have come out before: there may be readers who know them.
+    begun: bool,
     next: UnitSeq,
     /// What the owner said it would publish next: all before it exists.
     published: UnitSeq,
@@ -79,6 +81,7 @@ impl Repair {
             epoch: Epoch::default(),
             session: None,
             announce: true,
+            begun: false,
             next: UnitSeq::default(),
             published: UnitSeq::default(),
             phase: Phase::Joining {
@@ -219,7 +222,7 @@ impl Repair {
             Phase::Hole { since } => Some(since + PATIENCE),
             Phase::Joining { since, .. } if self.held.first_key().is_some() => Some(since + ANSWER_WAIT),
             Phase::Joining { since, .. } if !self.held.is_empty() => Some(since + PATIENCE),
-            Phase::Joining { .. } | Phase::Flowing => None,
+            _ => None,
         };
         let due = self.asking.is_none().then(|| self.due());
         // A question under way always ends, with an answer or without.
@@ -249,7 +252,13 @@ impl Repair {
                 let patience_over = now >= since + PATIENCE;
                 let first = self.held.first().filter(|_| patience_over).map(|(seq, _)| seq);
                 if let Some(start) = self.held.first_key().or(first) {
-                    self.begin(now, start.max(self.start_floor()), None);
+                    // Another session's numbers mean nothing here.
+                    let start = if self.announce {
+                        start
+                    } else {
+                        start.max(self.next)
+                    };
+                    self.begin(now, start, None);
                 }
             }
             _ => {}
@@ -327,7 +336,7 @@ impl Repair {
     }
 
     fn accept(&mut self, now: Instant, ask: Ask, answer: UnitsAnswer) {
-        let end = answer.end;
+        let mut end = answer.end;
         let stranger = self.session != Some(end.session);
         if end.epoch < self.epoch || (stranger && end.epoch == self.epoch && self.session.is_some()) {
             // A loser that has not heard of it yet: the winner answers next time, which is soon, since a loser is told at
@@ -342,11 +351,11 @@ impl Repair {
         if stranger {
             self.change_session(now, end.session);
         }
-        let late = self.age.is_late(now, end.sent);
+        self.age.as_of_arrival(now, &mut end);
         let units = answer.batches.into_iter().filter(|b| b.session == end.session);
         let units: Vec<AccessUnit> = units.flat_map(|b| b.units).collect();
         match (ask, self.phase) {
-            (Ask::Newest, Phase::Joining { resync, .. }) => self.joined(now, resync, late, units, &end),
+            (Ask::Newest, Phase::Joining { resync, .. }) => self.joined(now, resync, units, &end),
             // Another session answered: now its newest group of pictures is asked for.
             (Ask::Range(..), _) if stranger => {}
             (Ask::Range(_, _, until), _) => self.filled(now, until, units, &end),
@@ -355,8 +364,12 @@ impl Repair {
     }
 
     /// The answer that says where to begin, or to go on after a hole that was too long.
-    fn joined(&mut self, now: Instant, resync: bool, late: bool, units: Vec<AccessUnit>, end: &UnitsEnd) {
-        let recent = !late && Duration::from_millis(end.key_age_ms.into()) <= RANGE;
+    fn joined(&mut self, now: Instant, resync: bool, mut units: Vec<AccessUnit>, end: &UnitsEnd) {
+        let recent = Duration::from_millis(end.key_age_ms.into()) <= RANGE;
+        // Who joins a silent stream sees the last that there was; who saw its last publisher waits for something new.
+        if self.begun && units.last().is_some_and(|unit| age(unit, end) > LONGEST_SILENCE) {
+            units.clear();
+        }
         let first = units.first().map(|u| u.seq);
         let start = match first {
             Some(first) if !resync => first,
@@ -372,18 +385,9 @@ impl Repair {
         self.begin(now, start, Some(end.tracks.clone()));
     }
 
-    /// Where the session may go on at the earliest: another session's numbers mean nothing here.
-    fn start_floor(&self) -> UnitSeq {
-        if self.announce {
-            UnitSeq::default()
-        } else {
-            self.next
-        }
-    }
-
     fn begin(&mut self, now: Instant, start: UnitSeq, tracks: Option<Vec<TrackInfo>>) {
         if self.announce {
-            self.announce = false;
+            (self.announce, self.begun) = (false, true);
             self.out.push_back(Out::Session(tracks));
         } else if start > self.next {
             self.lose(start);
@@ -412,11 +416,8 @@ impl Repair {
         }
         // A stream of a picture per second is asked for its last one later than one of thirty.
         let oldest = RANGE.max(self.spacing * 3);
-        let old = |unit: &AccessUnit| Duration::from_micros(end.sent.0.saturating_sub(unit.sent.0)) > oldest;
-        let (old, units): (Vec<_>, Vec<_>) = units
-            .into_iter()
-            .filter(|unit| unit.seq >= self.next)
-            .partition(old);
+        let units = units.into_iter().filter(|unit| unit.seq >= self.next);
+        let (old, units): (Vec<_>, Vec<_>) = units.partition(|unit| age(unit, end) > oldest);
         add(&self.counters.stale, old.len() as u64);
         for unit in units {
             if self.held.insert(unit, now) {

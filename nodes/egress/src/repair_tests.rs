@@ -483,3 +483,6 @@ async fn an_answer_of_the_loser_is_asked_past_at_once_and_then_ever_more_slowly(
         ask = s.ask().unwrap_or_else(|| panic!("asked again after {pause} ms"));
     }
 }
+
+#[path = "repair_age_tests.rs"]
+mod age;
