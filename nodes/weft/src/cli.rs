@@ -7,7 +7,9 @@ use crate::node::Role;
 use clap::{Args, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use url::Url;
 use weft_config::{Config, Error, Faces, ListenAddress};
+use weft_wire::StreamName;
 
 /// Exit code for a command line or configuration that cannot be used (EX_USAGE of sysexits.h).
 const EX_USAGE: u8 = 64;
@@ -68,16 +70,31 @@ pub(crate) struct Publish {
 
 impl Publish {
     /// The WHIP URLs.
-    pub(crate) fn urls(&self) -> Vec<String> {
-        let url = |to: &String| {
-            if to.contains("/whip") {
-                return to.clone();
-            }
-            let scheme = if to.contains("://") { "" } else { "http://" };
-            format!("{scheme}{}/{}/whip", to.trim_end_matches('/'), self.stream)
-        };
-        self.to.iter().map(url).collect()
+    ///
+    /// # Errors
+    /// A sentence about what can never work, however often it is tried.
+    pub(crate) fn urls(&self) -> Result<Vec<String>, String> {
+        let stream = StreamName::new(&self.stream).map_err(|error| format!("--stream: {error}"))?;
+        self.to.iter().map(|to| whip_url(to, &stream)).collect()
     }
+}
+
+fn whip_url(to: &str, stream: &StreamName) -> Result<String, String> {
+    let scheme = if to.contains("://") { "" } else { "http://" };
+    let url = match to.contains("/whip") {
+        true => format!("{scheme}{to}"),
+        false => format!("{scheme}{}/{stream}/whip", to.trim_end_matches('/')),
+    };
+    // The parser takes `http:///a` for `http://a`.
+    let named = |rest: &str| !rest.starts_with(['/', '?', '#']);
+    if url.strip_prefix("http://").is_some_and(named) && Url::parse(&url).is_ok() {
+        return Ok(url);
+    }
+    // What stands behind may be a credential.
+    let shown = to.split('?').next().unwrap_or_default();
+    Err(format!(
+        "--to: '{shown}' is no address of a node; write it as 'http://host:8889' or as a whole WHIP URL (no TLS)"
+    ))
 }
 
 /// Flags stand above the configuration file; they are taken before a subcommand and after it.
@@ -149,7 +166,12 @@ impl Flags {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     let (role, demo) = match cli.command {
-        Some(Command::Publish(publish)) => return command::publish(&publish),
+        Some(Command::Publish(publish)) => {
+            return match publish.urls() {
+                Ok(urls) => command::publish(&publish, urls),
+                Err(why) => unusable(&why),
+            };
+        }
         Some(Command::Check(look)) => return check(&cli.flags, &look),
         None | Some(Command::Standalone) => (Role::Standalone, false),
         Some(Command::Demo) => (Role::Standalone, true),
@@ -222,7 +244,7 @@ fn said(server: &str, found: &Result<Vec<Finding>, String>) -> bool {
 }
 
 #[allow(clippy::print_stderr)] // there is no log yet
-fn unusable(error: &Error) -> ExitCode {
+fn unusable(error: &dyn std::fmt::Display) -> ExitCode {
     eprintln!("weft: {error}");
     ExitCode::from(EX_USAGE)
 }
@@ -291,7 +313,7 @@ mod tests {
             "weft",
             "publish",
             "--to",
-            "http://a:1/,b:2,http://c:3/x/whip?q=1",
+            "http://a:1/,b:2,http://c:3/x/whip?q=1,d:4/y/whip",
             "--stream",
             "cam/1",
         ];
@@ -302,8 +324,9 @@ mod tests {
             "http://a:1/cam/1/whip",
             "http://b:2/cam/1/whip",
             "http://c:3/x/whip?q=1",
+            "http://d:4/y/whip",
         ];
-        assert_eq!(publish.urls(), urls);
+        assert_eq!(publish.urls().unwrap(), urls);
         assert!(Cli::try_parse_from(["weft", "publish"]).is_err());
     }
 

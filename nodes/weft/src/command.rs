@@ -78,14 +78,14 @@ async fn play(url: String, shutdown: CancellationToken) {
 }
 
 /// Publishes to running nodes until a signal comes, or somebody else takes the stream over (exit code 1).
-pub(crate) fn publish(publish: &Publish) -> ExitCode {
+pub(crate) fn publish(publish: &Publish, urls: Vec<String>) -> ExitCode {
     // What happens is told on standard output.
     logging::start(LogLevel::Warn);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .expect("a process that cannot have threads cannot publish");
-    match runtime.block_on(follow(publish)) {
+    match runtime.block_on(follow(publish, urls)) {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
@@ -96,7 +96,7 @@ pub(crate) fn publish(publish: &Publish) -> ExitCode {
 }
 
 /// True when it ended by order.
-async fn follow(publish: &Publish) -> anyhow::Result<bool> {
+async fn follow(publish: &Publish, urls: Vec<String>) -> anyhow::Result<bool> {
     let shutdown = CancellationToken::new();
     signals::listen(shutdown.clone())?;
     let clip = match &publish.clip {
@@ -113,7 +113,7 @@ async fn follow(publish: &Publish) -> anyhow::Result<bool> {
     options.publisher.obey_keyframes = true;
     options.publisher.token.clone_from(&publish.token);
     let source = move || StampedLoop::new(ClipLoop::new(clip.clone()));
-    let follower = Follower::start(publish.urls(), source, options);
+    let follower = Follower::start(urls, source, options);
     let mut seen = 0;
     let ordered = loop {
         let entries = tokio::select! {

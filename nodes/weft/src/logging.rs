@@ -7,9 +7,13 @@ use weft_config::LogLevel;
 
 /// Starts logging. `WEFT_LOG` replaces the filter, in the form of tracing's `EnvFilter`.
 pub(crate) fn start(level: LogLevel) {
-    // The stack below WebRTC warns about every bad packet, which is for an attacker to decide.
+    // The stack below WebRTC warns about every bad packet, the HTTP stack about every bad request: which is for an attacker
+    // to decide.
     let quiet = weft_rtc::QUIET;
-    let default = format!("{},{quiet},async_nats=off,actix_server=warn", level.as_str());
+    let default = format!(
+        "{},{quiet},async_nats=off,actix_server=warn,actix_http=off",
+        level.as_str()
+    );
     let filter = EnvFilter::try_from_env("WEFT_LOG").unwrap_or_else(|_| EnvFilter::new(default));
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)

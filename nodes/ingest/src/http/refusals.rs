@@ -42,6 +42,8 @@ impl Refusals {
             std::mem::take(quiet)
         };
         let path: String = path.chars().take(PATH_SHOWN).collect();
-        tracing::info!(path, %error, status = error.status().as_u16(), more = quiet, "offer refused");
+        // As a value, which the log quotes: a client's name or another node's words may hold line breaks.
+        let (error, status) = (error.to_string(), error.status().as_u16());
+        tracing::info!(path, error, status, more = quiet, "offer refused");
     }
 }

@@ -68,7 +68,7 @@ impl Value {
                 _ => return None,
             };
             rest = &rest[letters..];
-            sum += Duration::try_from_secs_f64(number * unit).ok()?;
+            sum = sum.checked_add(Duration::try_from_secs_f64(number * unit).ok()?)?;
         }
         Some(sum)
     }
@@ -278,5 +278,11 @@ mod tests {
         assert_eq!(text("500ms").duration(), Some(Duration::from_millis(500)));
         assert_eq!(text("2").duration(), Some(Duration::from_secs(2)));
         assert_eq!(text("2 parsecs").duration(), None);
+        let long = "9999999999999999999s";
+        assert_eq!(
+            text(&format!("{long}{long}")).duration(),
+            None,
+            "more than can be told"
+        );
     }
 }

@@ -195,6 +195,10 @@ async fn announce(
     file: Option<std::path::PathBuf>,
     addresses: super::Addresses,
 ) {
+    // One that a killed run left behind names ports that nobody has any more.
+    if let Some(file) = &file {
+        drop(std::fs::remove_file(file));
+    }
     let connected = bus.wait_for(|state| matches!(state, BusState::Connected(_)));
     if connected.await.is_err() {
         return;
