@@ -46,6 +46,8 @@ pub(crate) struct Shard {
     deadlines: Deadlines,
     /// Peers that got media in this turn.
     touched: Vec<u64>,
+    /// When the loop was last seen to run, whatever it was at.
+    ran: Instant,
     /// When the loop last came out of a stall.
     stalled_until: Option<Instant>,
     /// There while the loop runs.
@@ -77,6 +79,7 @@ impl Shard {
             demux: Demux::default(),
             deadlines: Deadlines::default(),
             touched: Vec::new(),
+            ran: Instant::now(),
             stalled_until: None,
             socket: None,
             dropped: Dropped {
@@ -98,8 +101,7 @@ impl Shard {
         self.socket = Some(socket.clone());
         let mut buffers = Buffers::new();
         loop {
-            let slept = Instant::now();
-            let wake = self.wake_at(slept);
+            let wake = self.wake_at(Instant::now());
             // Commands first, so that a flood on the socket cannot keep anybody from closing a peer.
             let command = tokio::select! {
                 biased;
@@ -116,11 +118,7 @@ impl Shard {
                 }
                 () = sleep_until(wake) => None,
             };
-            let now = Instant::now();
-            let pause = now.saturating_duration_since(slept);
-            if !self.sessions.is_empty() && pause > STALL + TICK {
-                self.stalled(now, pause, &socket);
-            }
+            let now = self.look_at_clock(&socket);
             let mut next = command;
             for _ in 0..MOST_COMMANDS {
                 match next.take() {
@@ -153,6 +151,16 @@ impl Shard {
         self.deadlines.next().map_or(limit, |at| at.min(limit))
     }
 
+    /// The time, and whether the loop was kept from running until now: while it slept, or anywhere in a turn.
+    fn look_at_clock(&mut self, socket: &Socket) -> Instant {
+        let now = Instant::now();
+        let pause = now.saturating_duration_since(std::mem::replace(&mut self.ran, now));
+        if !self.sessions.is_empty() && pause > STALL + TICK {
+            self.stalled(now, pause, socket);
+        }
+        now
+    }
+
     fn stalled(&mut self, now: Instant, pause: Duration, socket: &Socket) {
         count(&self.counters.stalls);
         self.stalled_until = Some(now);
@@ -169,7 +177,7 @@ impl Shard {
 
     fn read(&mut self, socket: &Socket, buffers: &mut Buffers) {
         for _ in 0..MOST_BATCHES {
-            let now = Instant::now();
+            let now = self.look_at_clock(socket);
             match socket.receive(buffers, |d| self.datagram(now, d, socket)) {
                 Ok(0) => break,
                 Ok(_) => self.flush(now, socket),

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use support::client::Client;
 use support::relay::Relay;
-use support::{Log, counter, eventually, failing, recorder, shards};
+use support::{Log, counter, eventually, failing, napping, recorder, shards};
 use weft_wire::CloseReason;
 
 #[actix_rt::test]
@@ -158,6 +158,33 @@ async fn after_a_stall_old_media_is_dropped_and_the_session_goes_on() {
     assert!(log.with(|h| h.stalls[0] > Duration::from_secs(1)));
     assert_eq!(counter(&shards, "weft_rtc_dropped_stale_total"), 10);
     assert!(log.with(|h| h.closed.is_empty()));
+    client.pc.close().await.expect("closed");
+    shards.stop(CloseReason::Shutdown).await;
+}
+
+#[actix_rt::test]
+async fn a_stall_in_the_middle_of_a_turn_is_one_too() {
+    let (shards, log) = (shards(), Arc::new(Log::default()));
+    let client = Client::new(None).await;
+    let offer = client.offer().await;
+    let make = napping(&log, Duration::from_millis(1200));
+    let answer = shards.pick().answer(offer, make).await.expect("an answer");
+    client.connect(&answer.sdp).await;
+    client.send(0).await;
+    log.until("a packet", |h| h.packets == 1).await;
+    // In the second one the thread stands still; what follows waits in the kernel.
+    client.send(0).await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    for _ in 0..10 {
+        client.send(0).await;
+    }
+    tokio::time::sleep(Duration::from_millis(1000)).await;
+    for _ in 0..5 {
+        client.send(0).await;
+    }
+    log.until("the news of the stall", |h| !h.stalls.is_empty()).await;
+    log.until("the fresh packets", |h| h.packets == 7).await;
+    assert_eq!(counter(&shards, "weft_rtc_dropped_stale_total"), 10);
     client.pc.close().await.expect("closed");
     shards.stop(CloseReason::Shutdown).await;
 }

@@ -80,6 +80,8 @@ pub struct Recorder {
     log: Arc<Log>,
     highest: [Option<u16>; 2],
     fail: bool,
+    /// Keeps its thread for so long in the middle of the second packet.
+    nap: Duration,
 }
 
 impl Recorder {
@@ -96,6 +98,9 @@ impl MediaReceiver for Recorder {
 
     fn rtp(&mut self, _: Instant, packet: ReceivedRtp, feedback: &mut Feedback) {
         assert!(!(self.fail && packet.track == 0), "a receiver that fails");
+        if !self.nap.is_zero() && self.log.with(|h| h.packets) == 1 {
+            std::thread::sleep(std::mem::take(&mut self.nap));
+        }
         let highest = &mut self.highest[packet.track];
         match *highest {
             None => feedback.keyframe.push(packet.track),
@@ -142,19 +147,29 @@ impl MediaReceiver for Recorder {
 
 /// A way to make receivers that write into `log`.
 pub fn recorder(log: &Arc<Log>) -> weft_rtc::MakeReceiver {
-    make(log, false)
+    make(log, false, Duration::ZERO)
 }
 
 /// As [`recorder`], but the receiver panics at the first video packet.
 pub fn failing(log: &Arc<Log>) -> weft_rtc::MakeReceiver {
-    make(log, true)
+    make(log, true, Duration::ZERO)
 }
 
-fn make(log: &Arc<Log>, fail: bool) -> weft_rtc::MakeReceiver {
+/// As [`recorder`], but the thread stands still for so long in the middle of the second packet.
+pub fn napping(log: &Arc<Log>, nap: Duration) -> weft_rtc::MakeReceiver {
+    make(log, false, nap)
+}
+
+fn make(log: &Arc<Log>, fail: bool, nap: Duration) -> weft_rtc::MakeReceiver {
     let log = log.clone();
     Box::new(move |_: &[NegotiatedTrack], _: PeerHandle| {
         let highest = [None, None];
-        Ok(Box::new(Recorder { log, highest, fail }) as Box<dyn MediaReceiver>)
+        Ok(Box::new(Recorder {
+            log,
+            highest,
+            fail,
+            nap,
+        }) as Box<dyn MediaReceiver>)
     })
 }
 
