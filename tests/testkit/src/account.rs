@@ -10,6 +10,8 @@ pub const STALE: Duration = Duration::from_secs(1);
 const HOLE: Duration = Duration::from_millis(200);
 /// A burst lasts this long after the first picture behind a hole or at the beginning of a session.
 const BURST: Duration = Duration::from_millis(300);
+/// The oldest picture that may fill a hole.
+const REPAIR: Duration = Duration::from_secs(2);
 /// The oldest picture that a newcomer may start with.
 const JOIN: Duration = Duration::from_secs(3);
 
@@ -57,7 +59,8 @@ impl Burst {
 ///
 /// The rule for bursts: a picture is of a burst if it comes within 300 ms of the first picture after a hole (200 ms without
 /// any, or the beginning of a session), its stamp is above the one before it in this burst, and it is no older than the hole
-/// was long and a second more; in a session that begins, no older than 3 s (a group of pictures of 2 s, and a second). Only
+/// was long and a second more, nor than 2 s (a repair reaches back for a second and may take one); in a session that begins,
+/// no older than 3 s (a group of pictures of 2 s, and a second). Only
 /// such pictures may be older than a second: they are what was asked for again, or what a newcomer starts with.
 pub fn account(notes: &Notes, from: Instant, to: Instant, frame: Duration) -> Account {
     let mut out = Account {
@@ -80,7 +83,7 @@ pub fn account(notes: &Notes, from: Instant, to: Instant, frame: Duration) -> Ac
         if hole.is_none_or(|pause| pause >= HOLE) {
             burst = Some(Burst {
                 until: picture.arrival + BURST,
-                oldest: hole.map_or(JOIN, |pause| pause + STALE),
+                oldest: hole.map_or(JOIN, |pause| (pause + STALE).min(REPAIR)),
                 stamp: 0,
             });
         }
@@ -190,6 +193,9 @@ mod tests {
             (1990, 1500, 0),
         ];
         assert_eq!(judged(&slow, 2000).stale, 1);
+        // A queue that stood for long, all at once.
+        let queue = [(0, 1, 0), (6000, 5000, 0), (6001, 4960, 0), (6002, 1, 0)];
+        assert_eq!(judged(&queue, 6100).stale, 2);
         // One by one with small holes between them.
         let trickle = [(0, 1, 0), (300, 1900, 0), (600, 1900, 0), (900, 1900, 0)];
         assert_eq!(judged(&trickle, 1000).stale, 3);

@@ -201,9 +201,11 @@ pub fn follow(source: &[SourceUnit], read: &[ReadUnit]) -> Result<Delivery> {
         let unit = pair[1];
         let Some(&index) = place.get(&unit.fingerprint) else {
             bail!(
-                "unit {} of {} is damaged: not one of the source",
+                "unit {} of {} is damaged: not one of the source; {} RTP packets missing before it, {} ms after the one before",
                 number + 1,
-                read.len()
+                read.len(),
+                unit.loss,
+                (unit.arrival - pair[0].arrival).as_millis()
             );
         };
         let step = (index + source.len() - last) % source.len();
