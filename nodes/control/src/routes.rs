@@ -1,6 +1,7 @@
 //! The routes, and how they are put into an HTTP server: all of them on the API's port, metrics on their own, and the API
 //! again on the WebRTC port, where the streams are. Opening the ports is the program's business.
 
+use crate::error::Error;
 use crate::fabric::Fabric;
 use crate::guard::guard;
 use crate::view::{NodeView, SessionKind};
@@ -86,7 +87,13 @@ impl Control {
                             web::post().to(move |control, id| orders::kick_session(control, id, kind)),
                         ));
             }
-            let scope = scope.app_data(data.clone()).wrap(from_fn(guard)).wrap(headers());
+            let queries = web::QueryConfig::default()
+                .error_handler(|error, _| Error::BadRequest(error.to_string()).into());
+            let scope = scope
+                .app_data(queries)
+                .app_data(data.clone())
+                .wrap(from_fn(guard))
+                .wrap(headers());
             config.service(scope);
             config.service(at("/healthz").app_data(data).route(web::get().to(health::ready)));
         }

@@ -71,6 +71,11 @@ async fn errors_have_mediamtx_s_statuses_and_body() {
             400,
             "'x' is not a number of items or a page",
         ),
+        (
+            "/v3/paths/list?page=1&page=2",
+            400,
+            "Query deserialize error: duplicate field `page`",
+        ),
     ] {
         let (got, body) = world.get("a", uri).await;
         assert_eq!(got.as_u16(), status, "{uri}");
