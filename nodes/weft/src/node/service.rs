@@ -70,9 +70,9 @@ async fn resource(state: &State, request: ResourceRequest) -> ResourceReply {
         Some(ingest) => ingest.resource(request).await,
         None => ResourceReply {
             status: 404,
-            content_type: "text/plain".to_owned(),
+            content_type: "application/json".to_owned(),
             etag: String::new(),
-            body: "session not found".to_owned(),
+            body: r#"{"status":"error","error":"session not found"}"#.to_owned(),
             session: None,
             stream: None,
             said: None,
