@@ -3,7 +3,9 @@
 
 use rand::Rng;
 use rand::rngs::StdRng;
-use weft_bus::{LEASE_RENEWAL, two_choices};
+use std::time::Duration;
+use tokio::time::Instant;
+use weft_bus::{Better, Chooser, LEASE_RENEWAL, NodesView, SeenNode};
 use weft_wire::{Guest, Incarnation, NodeAddresses, NodeLimits, NodeLoad, NodeName, NodeRecord, NodeRole};
 
 /// How a cell is built.
@@ -40,8 +42,8 @@ struct Node {
     name: NodeName,
     /// As it is.
     record: NodeRecord,
-    /// As the others know it.
-    seen: NodeRecord,
+    /// How it chooses others.
+    chooser: Chooser,
     /// When its lease is renewed next, in seconds.
     renewal: f64,
     alive: bool,
@@ -50,6 +52,10 @@ struct Node {
 /// A cell at work.
 pub struct Cell {
     nodes: Vec<Node>,
+    /// As all of them know all of them.
+    view: NodesView,
+    /// The simulation's second 0.
+    zero: Instant,
     dice: StdRng,
     /// Leases written.
     pub renewals: u64,
@@ -73,28 +79,44 @@ impl Cell {
                 let record = blank(role, plan);
                 Node {
                     name: NodeName::new(format!("n{number}")).expect("a plain name"),
-                    seen: record.clone(),
                     record,
+                    chooser: Chooser::default(),
                     renewal: dice.random_range(0.0..LEASE_RENEWAL.as_secs_f64()),
                     alive: true,
                 }
             })
             .collect();
-        Self {
+        let mut cell = Self {
             nodes,
+            view: NodesView::default(),
+            zero: Instant::now(),
             dice,
             renewals: 0,
             handed_on: 0,
             refused: 0,
+        };
+        for number in 0..cell.nodes.len() {
+            cell.renew(number, 0.0);
         }
+        cell
+    }
+
+    /// A node tells the others what it carries.
+    fn renew(&mut self, number: usize, now: f64) {
+        let node = &self.nodes[number];
+        let heard = self.zero + Duration::from_secs_f64(now);
+        let record = node.record.clone();
+        self.view
+            .nodes
+            .insert(node.name.clone(), SeenNode { record, heard });
     }
 
     /// Time goes on to `now` seconds: leases are renewed as they fall due.
     pub fn advance(&mut self, now: f64) {
-        for node in self.nodes.iter_mut().filter(|node| node.alive) {
-            while node.renewal <= now {
-                node.seen.clone_from(&node.record);
-                node.renewal += LEASE_RENEWAL.as_secs_f64();
+        for number in 0..self.nodes.len() {
+            while self.nodes[number].alive && self.nodes[number].renewal <= now {
+                self.renew(number, self.nodes[number].renewal);
+                self.nodes[number].renewal += LEASE_RENEWAL.as_secs_f64();
                 self.renewals += 1;
             }
         }
@@ -129,29 +151,26 @@ impl Cell {
         place
     }
 
-    /// As a node decides: take it, or hand it to one of two others that is less full by what is known of them; who was
-    /// asked answers by what it is.
+    /// As a node decides by what it knows of the others; who is asked answers by what it is.
     fn place(&mut self, first: usize, guest: Guest) -> Option<usize> {
-        let own = &self.nodes[first].record;
-        let fullness = own.fullness(guest);
-        if own.takes(guest) && fullness < SOFT {
+        let Node {
+            name,
+            record,
+            chooser,
+            ..
+        } = &mut self.nodes[first];
+        let (name, record) = (name.clone(), record.clone());
+        let Better::Offer { candidates, must } =
+            chooser.better(&record, &self.view, &name, guest, &[], &mut self.dice)
+        else {
             return Some(first);
-        }
-        let must = !own.takes(guest);
-        let others = self.nodes.iter().enumerate().filter(|(n, node)| {
-            *n != first
-                && node.alive
-                && node.seen.takes(guest)
-                && (must || node.seen.fullness(guest) + MARGIN <= fullness)
-        });
-        let others = others
-            .map(|(_, node)| (node.name.clone(), node.seen.clone()))
-            .collect();
-        for (name, _) in two_choices(others, guest, &mut self.dice) {
+        };
+        for (name, _) in candidates {
             let asked = self.nodes.iter().position(|node| node.name == name)?;
-            if self.nodes[asked].record.takes(guest) {
+            if self.nodes[asked].alive && self.nodes[asked].record.takes(guest) {
                 return Some(asked);
             }
+            self.nodes[first].chooser.refused(&self.view, &name);
         }
         (!must).then_some(first)
     }
@@ -160,6 +179,8 @@ impl Cell {
     pub fn kill(&mut self, number: usize) -> (u32, u32) {
         let node = &mut self.nodes[number];
         node.alive = false;
+        // Known to all within the life of its lease; here at once, since its clients are told by the connection's loss.
+        self.view.nodes.remove(&node.name);
         let load = std::mem::take(&mut node.record.load);
         (load.publishers, load.readers)
     }
@@ -179,11 +200,6 @@ impl Cell {
             .collect()
     }
 }
-
-/// From here on a node looks for a less full one (the rule of `Members`).
-const SOFT: f64 = 0.8;
-/// By how much less.
-const MARGIN: f64 = 0.1;
 
 fn fits(role: NodeRole, guest: Guest) -> bool {
     match guest {

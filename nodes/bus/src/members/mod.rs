@@ -9,11 +9,10 @@ mod spread_tests;
 mod tests;
 
 pub use keeper::{Keeper, Standing};
-pub use placement::{Better, two_choices};
+pub use placement::{Better, Chooser, two_choices};
 
 use crate::leases::NodesView;
 use crate::{LeaseError, Leases};
-use placement::Chooser;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};

@@ -58,9 +58,10 @@ struct Sent {
     refused: bool,
 }
 
-/// Chooses nodes, and remembers whom it chose until they are heard of again.
+/// Chooses nodes, and remembers whom it chose until they are heard of again. [`super::Members`] has one; simulations have
+/// their own, with dice of their own.
 #[derive(Debug, Default)]
-pub(super) struct Chooser {
+pub struct Chooser {
     sent: HashMap<NodeName, Sent>,
 }
 
@@ -78,8 +79,8 @@ impl Chooser {
         self.pick(view, own, guest, except, fits, 2, dice)
     }
 
-    /// As [`super::Members::better`].
-    pub(super) fn better(
+    /// As [`super::Members::better`], by the record and the view given.
+    pub fn better(
         &mut self,
         record: &NodeRecord,
         view: &NodesView,
@@ -105,7 +106,7 @@ impl Chooser {
     }
 
     /// `node` refused: it is not chosen until it is heard of again.
-    pub(super) fn refused(&mut self, view: &NodesView, node: &NodeName) {
+    pub fn refused(&mut self, view: &NodesView, node: &NodeName) {
         if let Some(seen) = view.nodes.get(node) {
             self.sent_to(node, seen).refused = true;
         }
