@@ -18,6 +18,9 @@ pub(super) struct Hint {
     error: Mutex<Option<String>>,
     /// What each server's last attempt failed with.
     causes: Mutex<String>,
+    /// That this node may not hear its own answers, in the server's words.
+    deaf: Mutex<Option<String>>,
+    deafened: Notify,
     say_server_error: Mutex<Throttle>,
 }
 
@@ -27,6 +30,8 @@ impl Hint {
             notify: Notify::new(),
             error: Mutex::default(),
             causes: Mutex::default(),
+            deaf: Mutex::default(),
+            deafened: Notify::new(),
             say_server_error: Mutex::new(Throttle::new(ERROR_PERIOD)),
         }
     }
@@ -44,6 +49,16 @@ impl Hint {
     /// The last error told, once.
     pub(super) fn take(&self) -> Option<String> {
         self.error.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Waits until the server refuses this node its own inbox.
+    pub(super) async fn deafened(&self) {
+        self.deafened.notified().await;
+    }
+
+    /// That the server refused this node its own inbox, if it did since this was last asked: it answers nothing else then.
+    pub(super) fn deaf(&self) -> Option<String> {
+        self.deaf.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
     /// The client's events name the kind of an error only; what it keeps of its servers, seen before each attempt, has
@@ -69,6 +84,11 @@ impl Hint {
             Event::SlowConsumer(_) => Counters::one(&counters.dropped_slow),
             Event::ServerError(ServerError::Other(text)) => {
                 Counters::one(&counters.server_errors);
+                if is_own_inbox(&text) {
+                    *self.deaf.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+                    self.deafened.notify_one();
+                    return self.notify.notify_one();
+                }
                 let mut say = self
                     .say_server_error
                     .lock()
@@ -90,4 +110,9 @@ impl Hint {
     fn failed(&self, error: String) {
         *self.error.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
     }
+}
+
+/// Only subscriptions to its own inbox begin with this; what follows is said in one sentence instead.
+fn is_own_inbox(error: &str) -> bool {
+    error.contains("Permissions Violation for Subscription to \"_INBOX")
 }

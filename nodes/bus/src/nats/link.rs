@@ -28,6 +28,8 @@ const PATIENCE: Duration = Duration::from_secs(1);
 /// While it does not move, one message this often may try whether it does again.
 const TRIAL: Duration = Duration::from_millis(500);
 const LOG_PERIOD: Duration = Duration::from_secs(30);
+/// What a user of another role, or one without the shipped permissions, is told.
+const NOT_THIS_ROLE: &str = "does not let this node's user hear the answers meant for it";
 
 /// What is known of the server.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -214,6 +216,14 @@ impl Link {
         }
     }
 
+    /// As [`Self::echoes`]; known at once where the server says that it will not.
+    async fn hears(&self) -> bool {
+        tokio::select! {
+            heard = self.echoes() => heard,
+            () = self.hint.deafened() => false,
+        }
+    }
+
     /// Whether the server passes a message back within a second.
     async fn echoes(&self) -> bool {
         let trip = async {
@@ -266,8 +276,12 @@ impl Link {
             self.up.store(false, Ordering::Release);
             match self.judge(&info, connects, watch).await {
                 // Subscriptions are made anew after each connect: connected is said when they are in place.
-                Ok(()) if self.echoes().await => self.connected(watch, &info),
-                Ok(()) => {}
+                Ok(()) if self.hears().await => self.connected(watch, &info),
+                Ok(()) => {
+                    if let Some(why) = self.hint.deaf() {
+                        self.unfit(watch, not_this_role(&self.servers, &why), new);
+                    }
+                }
                 Err(why) => self.unfit(watch, why, new),
             }
         }
@@ -345,7 +359,8 @@ impl Link {
         if new {
             watch.say_unfit.reset();
         }
-        let told_by_media = self.purpose == Purpose::Control && turned_away(&why);
+        let of_both = turned_away(&why) || why.contains(NOT_THIS_ROLE);
+        let told_by_media = self.purpose == Purpose::Control && of_both;
         if !told_by_media && watch.say_unfit.allow() {
             error!("{why}");
         }
@@ -389,4 +404,11 @@ pub(super) fn message(subject: String, reply: Option<String>, payload: Bytes) ->
 /// The client tells its errors as text only.
 fn turned_away(error: &str) -> bool {
     error.contains("uthorization") || error.contains("signing nonce")
+}
+
+fn not_this_role(servers: &str, why: &str) -> String {
+    format!(
+        "NATS at {servers} {NOT_THIS_ROLE} ({why}): check that fabric.nats.user is the one for this node's role, with the \
+         permissions of compose/nats.conf"
+    )
 }

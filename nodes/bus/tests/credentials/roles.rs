@@ -38,6 +38,23 @@ async fn node(server: &NatsServer, role: &str) -> (Arc<dyn Bus>, Arc<dyn Registr
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_with_the_user_of_another_role_is_told_so() {
+    let server = server().await;
+    let config = NatsConfig {
+        credentials: config(&server, "egress").credentials,
+        ..config(&server, "ingest")
+    };
+    let Err(error) = NatsBus::connect(config).await else {
+        panic!("taken for one of its role");
+    };
+    let error = error.to_string();
+    assert!(
+        error.contains("fabric.nats.user is the one for this node's role"),
+        "{error}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn with_the_shipped_permissions_each_role_does_its_work() {
     let server = server().await;
     // The egress node comes first: it finds no table of names and makes it.
