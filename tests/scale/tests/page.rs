@@ -1,5 +1,6 @@
 //! The command of `docs/scaling.md` runs, and the figures that the page calls simulated are those it prints.
 //! The dice have a seed: every run gives the same.
+#![allow(clippy::unwrap_used, reason = "a failed step ends the test")]
 
 use std::path::Path;
 use std::process::Command;
