@@ -145,15 +145,81 @@ fn the_specifications_page_names_every_rfc_that_the_code_cites_and_where() {
     }
 }
 
-#[test]
-fn links_of_the_pages_lead_somewhere() {
-    for page in ["README.md", "docs/architecture.md", "docs/adr/README.md"] {
-        let path = root().join(page);
-        let text = std::fs::read_to_string(&path).unwrap();
-        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            if !target.contains("://") {
-                assert!(path.parent().unwrap().join(target).exists(), "{page}: {target}");
+/// README and everything in `docs`, with their texts.
+fn pages() -> Vec<(PathBuf, String)> {
+    let mut found = vec![root().join("README.md")];
+    let mut folders = vec![root().join("docs")];
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|e| e == "md") {
+                found.push(path);
             }
         }
     }
+    let read = |path: PathBuf| {
+        let text = std::fs::read_to_string(&path).unwrap();
+        (path, text)
+    };
+    found.into_iter().map(read).collect()
+}
+
+/// The anchor that a heading gets: small letters, digits and hyphens.
+fn anchor(heading: &str) -> String {
+    let kept = heading
+        .trim()
+        .chars()
+        .filter(|c| c.is_alphanumeric() || matches!(c, ' ' | '-' | '_'));
+    kept.collect::<String>().to_lowercase().replace(' ', "-")
+}
+
+#[test]
+fn links_of_the_pages_lead_somewhere() {
+    let mut followed = 0;
+    for (path, text) in pages() {
+        let page = path.display();
+        for target in text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+            .filter(|target| !target.contains("://"))
+        {
+            let (file, place) = target.split_once('#').unwrap_or((target, ""));
+            let file = match file {
+                "" => path.clone(),
+                file => path.parent().unwrap().join(file),
+            };
+            assert!(file.exists(), "{page}: {target}");
+            if !place.is_empty() {
+                let text = std::fs::read_to_string(&file).unwrap();
+                let mut headings = text.lines().filter(|line| line.starts_with('#'));
+                assert!(
+                    headings.any(|line| anchor(line.trim_start_matches('#')) == place),
+                    "{page}: no heading for {target}"
+                );
+            }
+            followed += 1;
+        }
+    }
+    assert!(followed > 20, "only {followed} links were found");
+}
+
+#[test]
+fn files_that_the_pages_name_are_there() {
+    let tops = ["proto/", "nodes/", "config/", "compose/", "tests/", "docs/"];
+    let mut named = 0;
+    for (page, text) in pages() {
+        for quoted in text.split('`').skip(1).step_by(2) {
+            // `tests/run faults` is a command of a file.
+            let path = quoted.split_whitespace().next().unwrap_or_default();
+            if tops.iter().any(|top| path.starts_with(top)) {
+                let there = root().join(path).exists();
+                assert!(there, "{}: {path} is not there", page.display());
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 60, "only {named} names were found");
 }
