@@ -34,7 +34,10 @@ pub(crate) async fn kick_path(
         node: control.fabric.own().clone(),
         reason: CloseReason::Kicked,
     };
-    let kicked = control.fabric.bus().kick(name.clone(), kick).await;
+    let kicked = match control.fabric.bus().kick(name.clone(), kick).await {
+        Err(_) if close_reported(&control, &name).await => Ok(()),
+        kicked => kicked,
+    };
     control.fabric.changed();
     match kicked {
         Ok(()) => {
@@ -44,6 +47,23 @@ pub(crate) async fn kick_path(
         Err(RequestError::NoOwner) => Err(Error::NotFound("path")),
         Err(error) => Err(Error::Unavailable(error.to_string())),
     }
+}
+
+/// Closes the publisher that lists show under the name, by its session: one without media yet does not answer on the bus,
+/// and this node's own are here while the bus is away. False when there is none or its node does not answer.
+async fn close_reported(control: &Control, name: &StreamName) -> bool {
+    let fabric = &control.fabric;
+    let snapshot = fabric.snapshot().await;
+    let Some((node, publisher)) = snapshot.stream(name).and_then(|stream| stream.owner) else {
+        return false;
+    };
+    let request = NodeRequest::Close(CloseRequest {
+        node: fabric.own().clone(),
+        session: publisher.info.session,
+        reason: CloseReason::Kicked,
+    });
+    let reply = fabric.ask(node, request).await;
+    reply.is_ok_and(|reply| closed(&reply))
 }
 
 /// `DELETE /v3/paths/delete/{name}`: the same by the name that clients of an early plan know.

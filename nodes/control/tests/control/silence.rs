@@ -151,6 +151,18 @@ async fn a_node_that_never_saw_the_others_answers_for_itself() {
 }
 
 #[actix_rt::test]
+async fn a_stream_of_this_node_is_closed_while_the_bus_is_away_and_one_without_media_anywhere() {
+    let world = both().await;
+    world.publish("b", "new", 0x30, StreamState::Waiting).await;
+    assert_eq!(world.post("a", "/v3/paths/kick/new").await.0, 200);
+    assert_eq!(world.fake("b").closed.lock().unwrap()[0].session, session(0x30));
+    world.places["a"].link.cut(true);
+    assert_eq!(world.post("a", "/v3/paths/kick/here").await.0, 200);
+    assert_eq!(world.fake("a").closed.lock().unwrap().len(), 1);
+    assert_eq!(world.post("a", "/v3/paths/kick/there").await.0, 503);
+}
+
+#[actix_rt::test]
 async fn a_table_of_nodes_out_of_reach_for_5_s_is_named_with_its_age() {
     let world = both().await;
     assert_eq!(world.get("a", "/v3/node/ready").await.0, 200);
