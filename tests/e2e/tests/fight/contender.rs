@@ -14,7 +14,7 @@ use weft_wire::{StreamName, nal_units};
 /// A publisher in a fight.
 pub(crate) enum Contender {
     Synthetic(u64, SyntheticPublisher),
-    Real(u64, Publisher),
+    Real(u64, Box<Publisher>),
 }
 
 impl Contender {
@@ -45,7 +45,10 @@ impl Contender {
             obey_keyframes: true,
             ..Options::default()
         };
-        Ok(Self::Real(mark, Publisher::start(whip, source, options).await?))
+        Ok(Self::Real(
+            mark,
+            Box::new(Publisher::start(whip, source, options).await?),
+        ))
     }
 
     pub(crate) fn mark(&self) -> u64 {
