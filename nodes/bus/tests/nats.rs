@@ -23,7 +23,7 @@ use tokio::time::{Instant, sleep, timeout};
 use weft_bus::nats::{Credentials, NatsBus, NatsConfig};
 use weft_bus::testing::{NatsServer, NatsServerOptions};
 use weft_bus::{
-    Bus, BusState, Claim, ClaimError, Delivery, DropReason, Error, MediaFilter, RequestError, Sent,
+    Bus, BusState, Claim, ClaimError, Delivery, DropReason, Error, MediaFilter, Members, RequestError, Sent,
     Subscription,
 };
 use weft_wire::{Incarnation, NodeName, SessionId, StreamRecord, UnitSeq, UnitsFrom, UnitsRequest};
@@ -303,6 +303,32 @@ async fn marks_of_removed_names_expire() {
         .await
         .unwrap();
     assert!(again > last.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn names_and_leases_go_from_buckets_that_were_made_without_marks_that_expire() {
+    let server = NatsServer::start().await.unwrap();
+    let client = async_nats::connect(server.url()).await.unwrap();
+    let jetstream = async_nats::jetstream::new(client);
+    for bucket in ["weft_streams", "weft_nodes"] {
+        let plain = async_nats::jetstream::kv::Config {
+            bucket: bucket.into(),
+            ..<_>::default()
+        };
+        jetstream.create_key_value(plain).await.unwrap();
+    }
+    let (_bus, registry, leases) = NatsBus::connect(config(&server)).await.unwrap();
+    let claim = || registry.claim(name("s"), record(), Claim::Vacant);
+    let first = claim().await.unwrap();
+    assert!(registry.remove(name("s"), first).await.unwrap());
+    assert!(registry.lookup(name("s")).await.unwrap().is_none());
+    assert!(claim().await.unwrap() > first);
+    let (node, lease) = (
+        NodeName::new("n").unwrap(),
+        Members::alone(NodeName::new("n").unwrap()).own(),
+    );
+    leases.keep(node.clone(), lease.clone()).await.unwrap();
+    leases.release(node, lease).await.unwrap();
 }
 
 async fn refusal(config: NatsConfig) -> String {

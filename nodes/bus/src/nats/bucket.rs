@@ -114,6 +114,19 @@ impl Bucket {
         }
     }
 
+    /// Removes a key that is at this revision, leaving a mark.
+    pub(super) async fn purge(&self, found: &Found, key: &str, revision: u64) -> Result<Written, Error> {
+        let store = &found.store;
+        let result = match self.config.limit_markers {
+            Some(life) if store.stream.cached_info().config.allow_message_ttl => {
+                store.purge_expect_revision_with_ttl(key, revision, life).await
+            }
+            // The server refuses marks with a life in a bucket that was made without: there they stay.
+            _ => store.purge_expect_revision(key, Some(revision)).await,
+        };
+        self.written(result.map(|()| revision)).await
+    }
+
     /// What stands at a key, marks of removed ones included.
     pub(super) async fn entry(&self, found: &Found, key: &str) -> Result<Option<kv::Entry>, Error> {
         match found.store.entry(key).await {

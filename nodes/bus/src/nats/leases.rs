@@ -19,7 +19,6 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use weft_wire::{Incarnation, Message, NodeName, NodeRecord};
@@ -29,7 +28,6 @@ const BUCKET: &str = "weft_nodes";
 /// The leases over JetStream.
 pub(super) struct NatsLeases {
     bucket: Arc<Bucket>,
-    marker_life: Duration,
     /// What was last written for whom: in a program one node, in tests some.
     own: Mutex<HashMap<NodeName, Own>>,
     table: Arc<Table>,
@@ -71,7 +69,6 @@ impl NatsLeases {
         let watching = tokio::spawn(roll::watch(bucket.clone(), table.clone(), config.lease_life));
         Self {
             bucket,
-            marker_life: config.marker_life,
             own: Mutex::default(),
             table,
             watching,
@@ -144,11 +141,7 @@ impl NatsLeases {
     async fn release_now(&self, node: NodeName, record: NodeRecord) -> Result<(), Error> {
         let found = self.bucket.find().await?;
         let key = node.escaped();
-        let purge = async |revision| {
-            let life = self.marker_life;
-            let result = found.store.purge_expect_revision_with_ttl(&key, revision, life);
-            self.bucket.written(result.await.map(|()| revision)).await
-        };
+        let purge = async |revision| self.bucket.purge(&found, &key, revision).await;
         let known = self.remembered(&found, &node, record.incarnation);
         self.own().remove(&node);
         if let Some(revision) = known

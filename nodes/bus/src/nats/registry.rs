@@ -21,7 +21,6 @@ const BUCKET: &str = "weft_streams";
 /// The registry over JetStream.
 pub(super) struct NatsRegistry {
     bucket: Bucket,
-    marker_life: Duration,
     leader: Mutex<Leader>,
     /// How often the bucket was begun to be looked for anew,
     looks: AtomicU64,
@@ -41,7 +40,6 @@ impl NatsRegistry {
         };
         Self {
             bucket: Bucket::new(link, bucket),
-            marker_life: config.marker_life,
             leader: Mutex::default(),
             looks: AtomicU64::new(0),
             looked: tokio::sync::Mutex::default(),
@@ -183,14 +181,11 @@ impl NatsRegistry {
         if found.generation != epoch.generation {
             return Ok(false);
         }
-        let result = found
-            .store
-            .purge_expect_revision_with_ttl(stream.escaped(), epoch.revision, self.marker_life)
-            .await;
-        match self.bucket.written(result.map(|()| 0)).await? {
-            Written::At(_) => Ok(true),
-            Written::Outrun => Ok(false),
-        }
+        let purged = self
+            .bucket
+            .purge(&found, &stream.escaped(), epoch.revision)
+            .await?;
+        Ok(purged != Written::Outrun)
     }
 
     async fn steady_now(&self) -> Result<Duration, Error> {
