@@ -359,7 +359,10 @@ impl Hub {
     fn show(&self, state: HubState) {
         let mut face = self.shared.face();
         if face.state != state {
-            info!(stream = %self.shared.stream, ?state, "stream state");
+            // Of its end a line of its own tells, with the reason.
+            if !matches!(state, HubState::Ended(_)) {
+                info!(stream = %self.shared.stream, ?state, "stream state");
+            }
             self.shared.turned.notify_waiters();
         }
         face.state = state;

@@ -77,7 +77,7 @@ async fn play(url: String, shutdown: CancellationToken) {
     publisher.close().await;
 }
 
-/// Publishes to running nodes until a signal comes, or somebody else takes the stream over (exit code 1).
+/// Publishes to running nodes until a signal comes, or until another publisher or an operator ends it (exit code 1).
 pub(crate) fn publish(publish: &Publish, urls: Vec<String>) -> ExitCode {
     // What happens is told on standard output.
     logging::start(LogLevel::Warn);

@@ -242,6 +242,21 @@ async fn a_follower_whose_stream_is_taken_over_stops_for_good() -> Result<()> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_follower_that_an_operator_ends_stops_for_good() -> Result<()> {
+    let node = Plan::new(Role::Standalone).start().await?;
+    let follower = follow(&[&node])?;
+    node.wait_for("cam", SOON).await?;
+    let kick = http::request("POST", node.address("api")?, "/v3/paths/kick/cam", &[], b"").await?;
+    ensure!(kick.status == 200, "{}", kick.text());
+    tokio::time::timeout(SOON, follower.ended())
+        .await
+        .with_context(|| format!("{:#?}", follower.log()))?;
+    let end = follower.log().pop().context("an entry")?.what;
+    ensure!(end == Happened::Ended("kicked".into()), "{end}");
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_node_without_others_ends_at_once_when_told_by_a_signal() -> Result<()> {
     let mut node = Plan::new(Role::Standalone).start().await?;
     let follower = follow(&[&node])?;

@@ -1,5 +1,5 @@
 //! A publisher that goes where it is told and comes back when it is lost: it follows `move` make-before-break, posts anew at
-//! the next server after a loss, and stops for good when somebody else has taken the stream over.
+//! the next server after a loss, and stops for good when somebody else has taken the stream over or an operator ended it.
 //! Sending and the single session are the `publisher`'s business, what is worth a line is `journal`'s.
 
 use super::events::{Events, Word};
@@ -178,7 +178,7 @@ impl<S: UnitSource, F: Fn() -> S + Send + Sync + 'static> Following<F> {
         self.journal.note(Happened::Ended(over.unwrap_or_default()));
     }
 
-    /// Publishes until somebody else has taken the stream over.
+    /// Publishes until somebody else has taken the stream over, or an operator has ended it.
     async fn stay(&mut self, current: &mut Option<Current>) -> String {
         let mut pause = BACKOFF;
         loop {
@@ -193,7 +193,8 @@ impl<S: UnitSource, F: Fn() -> S + Send + Sync + 'static> Following<F> {
                         return reason;
                     }
                 }
-                End::Closed(reason) if reason == "taken-over" => return reason,
+                // Neither another publisher nor an operator is fought.
+                End::Closed(reason) if matches!(reason.as_str(), "taken-over" | "kicked") => return reason,
                 end => {
                     let reason = match end {
                         End::Closed(reason) => reason,

@@ -125,7 +125,7 @@ impl Node {
             tracing::info!(
                 publishers = left.publishers,
                 readers = left.readers,
-                "drained; who is still here is closed"
+                "the time to drain is over; who is still here is closed"
             );
         } else {
             tracing::info!("drained; everybody has left");
