@@ -27,6 +27,22 @@ async fn a_request_writes_no_log_lines_of_its_own() -> Result<()> {
     Ok(())
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_monitoring_port_that_hangs_does_not_keep_a_node_from_ending() -> Result<()> {
+    let hole = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let port = hole.local_addr()?.port();
+    let plan = Plan::new(Role::Standalone).fabric(&format!("nats: {{monitor: ['http://127.0.0.1:{port}']}}"));
+    let mut node = plan.start().await?;
+    let began = std::time::Instant::now();
+    let code = node.terminate(SOON).await?;
+    let took = began.elapsed();
+    ensure!(
+        code == Some(0) && took < Duration::from_secs(2),
+        "{code:?} after {took:?}"
+    );
+    Ok(())
+}
+
 #[test]
 fn what_can_never_work_is_told_at_once_without_what_may_be_secret() {
     for (to, stream) in [

@@ -25,8 +25,15 @@ pub(crate) fn with_monitor(url: &str) -> Result<Vec<Finding>, String> {
 pub(crate) async fn watch(urls: Vec<String>) {
     for url in urls {
         let asked = url.clone();
-        let answer = tokio::task::spawn_blocking(move || with_monitor(&asked)).await;
-        match answer.unwrap_or_else(|error| Err(error.to_string())) {
+        let (tell, told) = tokio::sync::oneshot::channel();
+        // A thread of its own: the runtime would wait at its end for a port that hangs.
+        let thread = std::thread::Builder::new().name("monitor".to_owned());
+        let asking = thread.spawn(move || drop(tell.send(with_monitor(&asked))));
+        let answer = match asking {
+            Ok(_) => told.await.map_err(|error| error.to_string()),
+            Err(error) => Err(error.to_string()),
+        };
+        match answer.unwrap_or_else(Err) {
             Ok(findings) => {
                 for Finding { weight, text } in findings {
                     match weight {
