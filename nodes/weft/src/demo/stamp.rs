@@ -1,5 +1,5 @@
 //! Stamps video units with the moment they are sent, in an SEI message (user_data_unregistered, ITU-T H.264 §D.1.7 and
-//! §D.2.7), so that a reader on a machine with the same clock can tell how old what it gets is.
+//! §D.2.7). A reader on a machine with the same clock can tell by it how old what it gets is; nobody else looks at it.
 
 use super::clip::ClipTrack;
 use super::source::{SourceUnit, UnitSource};
