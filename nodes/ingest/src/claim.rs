@@ -44,19 +44,23 @@ pub(crate) enum Lost {
     Away(#[from] weft_bus::Error),
 }
 
-/// Claims `stream` by the rules.
+/// Claims `stream` by the rules. `over` is who would lose the name by it: kept from one attempt to the next, since the answer
+/// to a claim that was made may be lost.
 pub(crate) async fn claim(
     bus: &dyn Bus,
     registry: &dyn Registry,
     stream: &StreamName,
     record: &StreamRecord,
     rules: Rules,
+    over: &mut Option<StreamRecord>,
 ) -> Result<Won, Lost> {
     let mut on = Claim::Vacant;
-    let mut over = None;
     for _ in 0..ROUNDS {
         match registry.claim(stream.clone(), record.clone(), on).await {
-            Ok(epoch) => return Ok(Won { epoch, over }),
+            Ok(epoch) => {
+                let over = over.take();
+                return Ok(Won { epoch, over });
+            }
             Err(ClaimError::Held(held)) => {
                 let may = rules.override_publisher || rules.moves == Some(held.record.session);
                 if !may && owner_is_well(bus, stream, rules.moves, true).await? {
@@ -64,11 +68,11 @@ pub(crate) async fn claim(
                 }
                 // Exactly the record that was judged: a later one is judged anew.
                 on = Claim::Over(held.epoch);
-                over = Some(held.record);
+                *over = Some(held.record);
             }
             Err(ClaimError::Changed) => {
                 on = Claim::Vacant;
-                over = None;
+                *over = None;
             }
             Err(ClaimError::Bus(error)) => return Err(Lost::Away(error)),
             // Of a newer bus: nothing that waiting would mend.

@@ -100,8 +100,10 @@ pub(crate) async fn take(fabric: Fabric, live: Arc<Live>, moves: Option<SessionI
         moves,
     };
     let mut attempts = 0_u32;
+    let mut over = None;
     let mut won = loop {
-        match claim::claim(&*fabric.bus, &*fabric.registry, &live.stream, &record, rules).await {
+        let (bus, registry) = (&*fabric.bus, &*fabric.registry);
+        match claim::claim(bus, registry, &live.stream, &record, rules, &mut over).await {
             Ok(won) => break won,
             Err(Lost::Conflict) => return Claiming::Lost(CloseReason::Conflict),
             Err(Lost::Overtaken) => return Claiming::Lost(CloseReason::TakenOver),

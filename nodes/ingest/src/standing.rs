@@ -98,6 +98,8 @@ async fn claim_anew(fabric: &Fabric, live: &Live, own: Epoch, mut on: Claim) -> 
         let claimed = fabric.registry.claim(live.stream.clone(), record.clone(), on);
         match claimed.await {
             Ok(epoch) if epoch > own => return Standing::Anew(epoch),
+            // It had been there all the time: what was read was out of date.
+            Ok(epoch) if epoch == own => return Standing::Kept,
             Ok(epoch) => {
                 // A table whose numbers went back. Hubs would refuse the lower epoch, so the old one goes on.
                 tracing::error!(stream = %live.stream, %own, %epoch, "the registry gave a lower epoch than before");

@@ -88,7 +88,9 @@ impl Outlet {
         }
         self.phase = Phase::Open { publication, epoch };
         let (held, joinable) = {
-            let cache = self.live.cache();
+            let mut cache = self.live.cache();
+            // Nothing came while the claim was waited for, perhaps for long.
+            cache.expire(self.live.sent(Instant::now()));
             if cache.joinable() {
                 (cache.running_gop(), true)
             } else if cache.had_key() {

@@ -5,15 +5,21 @@ use super::{Camera, found, ms, units};
 use crate::IngestConfig;
 use crate::error::Error;
 use crate::messages::{Close, Found};
-use crate::testing::{ingest, memory, stream};
+use crate::testing::{ingest, lock, memory, stream};
 use futures::FutureExt;
 use futures::future::BoxFuture;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::{Instant, pause, sleep};
-use weft_bus::{Claim, ClaimError, Delivery, MediaFilter, Registered, Registry, RequestError};
-use weft_wire::{CloseReason, Epoch, Kick, NodeName, StreamName, StreamRecord, StreamState};
+use weft_bus::{
+    Claim, ClaimError, Delivery, MediaFilter, NodeReply, NodeRequest, NodeService, Registered, Registry,
+    RequestError,
+};
+use weft_wire::{
+    CloseReason, CloseReply, Epoch, Incarnation, Kick, NodeName, SessionId, StreamName, StreamRecord,
+    StreamState,
+};
 
 #[actix::test]
 async fn a_name_is_claimed_by_the_first_key_unit_and_free_after_the_end() {
@@ -176,11 +182,7 @@ async fn an_operator_ends_a_session_over_the_bus() {
 async fn while_the_registry_is_away_media_is_held_and_goes_out_from_its_key_on_afterwards() {
     pause();
     let (bus, inner) = memory();
-    let registry = Arc::new(Flaky {
-        inner,
-        away: AtomicBool::new(true),
-        slow: Duration::ZERO,
-    });
+    let registry = Flaky::new(inner, true, Duration::ZERO);
     let node = ingest(IngestConfig::default(), bus.clone(), registry.clone(), "a");
     let mut readers = bus.subscribe(stream("test"), MediaFilter::All).await.unwrap();
     let mut camera = Camera::offer(&node).await;
@@ -202,14 +204,85 @@ async fn while_the_registry_is_away_media_is_held_and_goes_out_from_its_key_on_a
     assert!(camera.closed().is_empty());
 }
 
-/// A registry that can be away, or slow to claim.
+#[actix::test]
+async fn what_was_held_for_a_claim_until_it_was_old_is_not_published() {
+    pause();
+    let (bus, inner) = memory();
+    let registry = Flaky::new(inner, true, Duration::ZERO);
+    let node = ingest(IngestConfig::default(), bus.clone(), registry.clone(), "a");
+    let mut readers = bus.subscribe(stream("test"), MediaFilter::All).await.unwrap();
+    let mut camera = Camera::offer(&node).await;
+    camera.stream_for(ms(500)).await;
+    // The camera's network is away for longer than anything is kept for joins.
+    sleep(ms(11_000)).await;
+    registry.away.store(false, Ordering::Relaxed);
+    sleep(ms(1_000)).await;
+    assert!(registry.lookup(stream("test")).await.unwrap().is_some());
+    assert!(units(&mut readers).is_empty());
+    camera.send(true).await;
+    assert_eq!(units(&mut readers).len(), 1);
+}
+
+#[actix::test]
+async fn a_loser_is_told_even_if_the_answer_to_the_claim_over_it_was_lost() {
+    pause();
+    let (bus, inner) = memory();
+    let record = StreamRecord {
+        node: NodeName::new("hung").unwrap(),
+        incarnation: Incarnation(1),
+        session: SessionId([5; 16]),
+        since: 1,
+    };
+    inner
+        .claim(stream("test"), record.clone(), Claim::Vacant)
+        .await
+        .unwrap();
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let _serving = bus
+        .serve(record.node.clone(), Arc::new(Closer(asked.clone())))
+        .await
+        .unwrap();
+    let registry = Flaky::new(inner, false, Duration::ZERO);
+    registry.loses.store(true, Ordering::Relaxed);
+    let node = ingest(IngestConfig::default(), bus, registry.clone(), "a");
+    let mut camera = Camera::offer(&node).await;
+    camera.stream_for(ms(1_500)).await;
+    assert_eq!(camera.state(), StreamState::Live);
+    assert!(!registry.loses.load(Ordering::Relaxed), "an answer was lost");
+    assert_eq!(*lock(&asked), [record.session]);
+}
+
+/// A node that closes what it is asked to.
+struct Closer(Arc<Mutex<Vec<SessionId>>>);
+
+impl NodeService for Closer {
+    fn answer(&self, request: NodeRequest) -> BoxFuture<'static, NodeReply> {
+        let NodeRequest::Close(close) = request else {
+            panic!("{request:?}");
+        };
+        lock(&self.0).push(close.session);
+        async { NodeReply::Close(CloseReply { found: false }) }.boxed()
+    }
+}
+
+/// A registry that can be away, slow to claim, or lose the answer to a claim over another.
 struct Flaky {
     inner: Arc<dyn Registry>,
     away: AtomicBool,
     slow: Duration,
+    loses: AtomicBool,
 }
 
 impl Flaky {
+    fn new(inner: Arc<dyn Registry>, away: bool, slow: Duration) -> Arc<Self> {
+        Arc::new(Self {
+            inner,
+            away: AtomicBool::new(away),
+            slow,
+            loses: AtomicBool::new(false),
+        })
+    }
+
     fn check(&self) -> Result<(), weft_bus::Error> {
         if self.away.load(Ordering::Relaxed) {
             Err(weft_bus::Error::Away("test".to_owned()))
@@ -229,7 +302,11 @@ impl Registry for Flaky {
         async move {
             self.check()?;
             sleep(self.slow).await;
-            self.inner.claim(stream, record, claim).await
+            let claimed = self.inner.claim(stream, record, claim).await;
+            if matches!(claim, Claim::Over(_)) && self.loses.swap(false, Ordering::Relaxed) {
+                return Err(weft_bus::Error::Away("lost on the way".to_owned()).into());
+            }
+            claimed
         }
         .boxed()
     }
@@ -259,11 +336,7 @@ impl Registry for Flaky {
 async fn a_session_that_ends_while_its_claim_is_under_way_leaves_no_record() {
     pause();
     let (bus, inner) = memory();
-    let registry = Arc::new(Flaky {
-        inner,
-        away: AtomicBool::new(false),
-        slow: ms(1_000),
-    });
+    let registry = Flaky::new(inner, false, ms(1_000));
     let node = ingest(IngestConfig::default(), bus.clone(), registry.clone(), "a");
     let mut camera = Camera::offer(&node).await;
     camera.send(true).await;
