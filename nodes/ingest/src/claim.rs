@@ -3,12 +3,14 @@
 
 use crate::config::SILENT_OWNER;
 use std::time::Duration;
-use tokio::time::{Instant, sleep_until, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use weft_bus::{Bus, Claim, ClaimError, Registry, RequestError};
 use weft_wire::{Epoch, SessionId, StreamName, StreamRecord};
 
 /// Rounds of a contested claim before it is given up: each is lost only to a claim of somebody else.
 const ROUNDS: usize = 8;
+/// A replica of the registry that is behind gets so long to catch up, each round.
+const BEHIND: Duration = Duration::from_millis(50);
 /// Questions to an owner that does not answer, and the time each gets: three in 1 s.
 const OWNER_ASKED: u32 = 3;
 const OWNER_TIME: Duration = Duration::from_millis(330);
@@ -63,6 +65,10 @@ pub(crate) async fn claim(
             }
             Err(ClaimError::Held(held)) => {
                 let may = rules.override_publisher || rules.moves == Some(held.record.session);
+                if on == Claim::Over(held.epoch) {
+                    // Refused over the very record that is there: it was read from a replica that is behind.
+                    sleep(BEHIND).await;
+                }
                 if !may && owner_is_well(bus, stream, rules.moves, true).await? {
                     return Err(Lost::Conflict);
                 }

@@ -252,6 +252,26 @@ async fn a_loser_is_told_even_if_the_answer_to_the_claim_over_it_was_lost() {
     assert_eq!(*lock(&asked), [record.session]);
 }
 
+#[actix::test]
+async fn a_registry_read_behind_for_a_moment_costs_a_newcomer_nothing() {
+    pause();
+    let (bus, inner) = memory();
+    let registry = Flaky::new(inner.clone(), false, Duration::ZERO);
+    let node = ingest(IngestConfig::default(), bus, registry.clone(), "a");
+    let mut old = Camera::offer(&node).await;
+    old.send(true).await;
+    let held = inner.lookup(stream("test")).await.unwrap().unwrap();
+    let behind = Registered {
+        epoch: Epoch::default(),
+        ..held
+    };
+    *lock(&registry.behind) = Some((Instant::now() + ms(200), behind));
+    let mut new = Camera::offer(&node).await;
+    new.stream_for(ms(500)).await;
+    assert_eq!(new.state(), StreamState::Live);
+    assert_eq!(old.closed(), [CloseReason::TakenOver]);
+}
+
 /// A node that closes what it is asked to.
 struct Closer(Arc<Mutex<Vec<SessionId>>>);
 
@@ -271,6 +291,8 @@ struct Flaky {
     away: AtomicBool,
     slow: Duration,
     loses: AtomicBool,
+    /// Until then a replica is read that has this record still.
+    behind: Mutex<Option<(Instant, Registered)>>,
 }
 
 impl Flaky {
@@ -280,6 +302,7 @@ impl Flaky {
             away: AtomicBool::new(away),
             slow,
             loses: AtomicBool::new(false),
+            behind: Mutex::default(),
         })
     }
 
@@ -302,6 +325,10 @@ impl Registry for Flaky {
         async move {
             self.check()?;
             sleep(self.slow).await;
+            let behind = lock(&self.behind).clone();
+            if let Some((_, held)) = behind.filter(|(until, _)| Instant::now() < *until) {
+                return Err(ClaimError::Held(Box::new(held)));
+            }
             let claimed = self.inner.claim(stream, record, claim).await;
             if matches!(claim, Claim::Over(_)) && self.loses.swap(false, Ordering::Relaxed) {
                 return Err(weft_bus::Error::Away("lost on the way".to_owned()).into());
