@@ -64,11 +64,13 @@ async fn run(fabric: Fabric, live: Arc<Live>, rules: Rules) {
 /// Claims the name and takes up publishing; `None` if it ends before.
 async fn take(fabric: &Fabric, live: &Arc<Live>, rules: Rules) -> Option<Publication> {
     let own = record(live, 0);
+    let mut over = None;
     let won = loop {
         if live.is_over() {
             return None;
         }
-        match claim::claim(&*fabric.bus, &*fabric.registry, &live.stream, &own, rules).await {
+        let (bus, registry) = (&*fabric.bus, &*fabric.registry);
+        match claim::claim(bus, registry, &live.stream, &own, rules, &mut over).await {
             Ok(won) => break won,
             Err(Lost::Conflict) => live.end(CloseReason::Conflict),
             Err(Lost::Overtaken) => live.end(CloseReason::TakenOver),
