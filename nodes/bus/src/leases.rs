@@ -41,7 +41,7 @@ pub struct NodesView {
 pub enum LeaseError {
     /// Another live run holds this name: this node must not start under it.
     #[error(
-        "the node name is in use by another run of it at {}: give this node another name (fabric.nodeName or --name), or wait 20 s if that one is dead",
+        "the node name is in use by another run of it at {}: give this node another name (fabric.nodeName or --name), or wait 20 s if its machine is dead",
         address(.0)
     )]
     Held(Box<NodeRecord>),

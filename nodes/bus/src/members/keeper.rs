@@ -153,7 +153,8 @@ impl Keeping {
                 Standing::Joined
             }
             Err(error @ LeaseError::Held(by)) => {
-                if self.say.allow() {
+                // A node that was never among the others ends or tries otherwise, and says so itself.
+                if self.joined && self.say.allow() {
                     error!(%node, "{error}");
                 }
                 Standing::Held {
