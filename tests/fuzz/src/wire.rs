@@ -4,9 +4,10 @@
 use bytes::Bytes;
 use std::fmt::Debug;
 use weft_wire::{
-    KeyframeRequest, Kick, MAX_UNIT_BYTES, Message, NodeName, OwnerInfo, OwnerRequest, StreamEnded,
-    StreamName, StreamRecord, Subject, UnitsEnd, UnitsReply, UnitsRequest, decode_batch, encode_batch,
-    nal_units,
+    CloseReply, CloseRequest, DrainReply, DrainRequest, KeyframeRequest, Kick, MAX_UNIT_BYTES, Message,
+    NodeName, NodeRecord, NodeReport, OfferReply, OfferRequest, OwnerInfo, OwnerRequest, PublisherEvent,
+    ReportRequest, ResourceReply, ResourceRequest, StreamEnded, StreamName, StreamRecord, Subject, UnitsEnd,
+    UnitsReply, UnitsRequest, decode_batch, encode_batch, nal_units,
 };
 
 /// Decodes the input as every message and name there is.
@@ -23,6 +24,18 @@ pub fn wire_decode(data: &[u8]) {
     again::<Kick>(data);
     again::<StreamEnded>(data);
     again::<StreamRecord>(data);
+    again::<NodeRecord>(data);
+    again::<OfferRequest>(data);
+    again::<OfferReply>(data);
+    again::<ResourceRequest>(data);
+    again::<ResourceReply>(data);
+    again::<PublisherEvent>(data);
+    again::<CloseRequest>(data);
+    again::<CloseReply>(data);
+    again::<ReportRequest>(data);
+    again::<NodeReport>(data);
+    again::<DrainRequest>(data);
+    again::<DrainReply>(data);
     assert!(nal_units(data).map(|nal| nal.len() + 4).sum::<usize>() <= data.len());
     if let Ok(text) = std::str::from_utf8(data) {
         names(text);
