@@ -72,6 +72,7 @@ pub struct SyntheticNode {
 pub struct SyntheticPublisher {
     /// Its session.
     pub session: SessionId,
+    live: Arc<crate::live::Live>,
     peer: Arc<Steered>,
 }
 
@@ -136,6 +137,7 @@ impl SyntheticNode {
         let published = published.map_err(|_| Error::Unavailable("the node has ended".to_owned()))??;
         Ok(SyntheticPublisher {
             session: published.live.id,
+            live: published.live,
             peer,
         })
     }
@@ -152,6 +154,12 @@ impl SyntheticPublisher {
     #[must_use]
     pub fn closed(&self) -> Option<CloseReason> {
         *self.peer.closed.borrow()
+    }
+
+    /// Since which claim the name is, or was, its own; the default before any.
+    #[must_use]
+    pub fn epoch(&self) -> weft_wire::Epoch {
+        self.live.status().epoch
     }
 
     /// Waits for the node to close it.

@@ -9,7 +9,7 @@ use weft::demo::source::SourceUnit;
 use weft::demo::{Clip, ClipLoop, Publisher, UnitSource};
 use weft_ingest::synthetic::{Pace, SyntheticNode, SyntheticPublisher};
 use weft_testkit::http;
-use weft_wire::{StreamName, nal_units};
+use weft_wire::{Epoch, StreamName, nal_units};
 
 /// A publisher in a fight.
 pub(crate) enum Contender {
@@ -54,6 +54,14 @@ impl Contender {
     pub(crate) fn mark(&self) -> u64 {
         match self {
             Self::Synthetic(mark, _) | Self::Real(mark, _) => *mark,
+        }
+    }
+
+    /// Its claim, where that can be asked.
+    pub(crate) fn epoch(&self) -> Option<Epoch> {
+        match self {
+            Self::Synthetic(_, publisher) => Some(publisher.epoch()),
+            Self::Real(..) => None,
         }
     }
 
