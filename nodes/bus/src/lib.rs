@@ -25,7 +25,7 @@ mod throttle;
 pub use counters::Counters;
 pub use error::{ClaimError, Error, RequestError};
 pub use leases::{LEASE_LIFE, LEASE_RENEWAL, LeaseError, Leases, NodesView, SeenNode};
-pub use members::{Better, Chooser, Describe, Keeper, Members, Standing, two_choices};
+pub use members::{Better, Chooser, Describe, Keeper, Members, Standing};
 pub use owner::{StreamOwner, UnitsAnswer};
 pub use publication::{DropReason, Publication, Publish, Sent};
 pub use registry::{Claim, Registered, Registry};

@@ -123,13 +123,13 @@ async fn measure(what: &str, on: Fixture) {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement"]
+#[ignore = "prints figures and asserts nothing: run by `tests/run measure`"]
 async fn memory() {
     measure("memory", Fixture::memory().await).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "a measurement"]
+#[ignore = "prints figures and asserts nothing: run by `tests/run measure`"]
 async fn nats() {
     measure("nats", Fixture::nats().await).await;
 }

@@ -25,7 +25,7 @@ fn gop() -> Vec<Vec<u8>> {
 const ROUNDS: u32 = 300;
 
 #[test]
-#[ignore = "a measurement"]
+#[ignore = "prints figures and asserts nothing: run by `tests/run measure`"]
 fn packetise_reorder_depacketise() {
     let units = gop();
     let bytes: usize = units.iter().map(Vec::len).sum::<usize>() * ROUNDS as usize;

@@ -9,7 +9,7 @@ mod spread_tests;
 mod tests;
 
 pub use keeper::{Keeper, Standing};
-pub use placement::{Better, Chooser, two_choices};
+pub use placement::{Better, Chooser};
 
 use crate::leases::NodesView;
 use crate::{LeaseError, Leases};

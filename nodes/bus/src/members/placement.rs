@@ -32,18 +32,6 @@ pub enum Better {
     },
 }
 
-/// Two of `nodes` at random, the less full first.
-#[must_use]
-pub fn two_choices(
-    mut nodes: Vec<(NodeName, NodeRecord)>,
-    guest: Guest,
-    dice: &mut impl Rng,
-) -> Vec<(NodeName, NodeRecord)> {
-    let (chosen, _) = nodes.partial_shuffle(dice, 2);
-    less_full_first(chosen, guest);
-    chosen.to_vec()
-}
-
 fn less_full_first(nodes: &mut [(NodeName, NodeRecord)], guest: Guest) {
     nodes.sort_by(|a, b| a.1.fullness(guest).total_cmp(&b.1.fullness(guest)));
 }

@@ -60,6 +60,22 @@ struct Fight {
 }
 
 impl Fight {
+    /// The champion, whose mark is 1, has the name, and two readers on two egress nodes get its pictures.
+    async fn begin(nats: &NatsServer, stream: &StreamName, champion: Contender, seed: u64) -> Result<Self> {
+        let (_, registry) = connect(nats, "egress", "look").await?;
+        claimed(&*registry, stream).await?;
+        Ok(Self {
+            champion: Some(champion),
+            witnesses: vec![
+                Witness::join(nats, "left", stream).await?,
+                Witness::join(nats, "right", stream).await?,
+            ],
+            next_mark: 1,
+            epochs: HashMap::new(),
+            dice: StdRng::seed_from_u64(seed),
+        })
+    }
+
     fn mark(&mut self) -> u64 {
         self.next_mark += 1;
         self.next_mark
@@ -161,18 +177,7 @@ fn two_synthetic_publishers_fight_for_a_name() -> Result<()> {
         ];
         let stream = StreamName::new("fight")?;
         let champion = Contender::synthetic(&nodes[0], &stream, 1, Some(Duration::ZERO)).await?;
-        let (_, registry) = connect(&nats, "egress", "look").await?;
-        claimed(&*registry, &stream).await?;
-        let mut fight = Fight {
-            champion: Some(champion),
-            witnesses: vec![
-                Witness::join(&nats, "left", &stream).await?,
-                Witness::join(&nats, "right", &stream).await?,
-            ],
-            next_mark: 1,
-            epochs: HashMap::new(),
-            dice: StdRng::seed_from_u64(seed),
-        };
+        let mut fight = Fight::begin(&nats, &stream, champion, seed).await?;
         let mut without_media = Vec::new();
         for round in 0..rounds {
             let marks = [fight.mark(), fight.mark()];
@@ -234,18 +239,7 @@ fn two_real_publishers_fight_for_a_name() -> Result<()> {
         let urls = [nodes[0].whip("fight")?, nodes[1].whip("fight")?];
         let stream = StreamName::new("fight")?;
         let champion = Contender::real(&urls[0], 1).await?;
-        let (_, registry) = connect(&nats, "egress", "look").await?;
-        claimed(&*registry, &stream).await?;
-        let mut fight = Fight {
-            champion: Some(champion),
-            witnesses: vec![
-                Witness::join(&nats, "left", &stream).await?,
-                Witness::join(&nats, "right", &stream).await?,
-            ],
-            next_mark: 1,
-            epochs: HashMap::new(),
-            dice: StdRng::seed_from_u64(seed),
-        };
+        let mut fight = Fight::begin(&nats, &stream, champion, seed).await?;
         for round in 0..rounds {
             let marks = [fight.mark(), fight.mark()];
             let starts = [0, 1].map(|_| Duration::from_millis(fight.dice.random_range(0..=300)));
