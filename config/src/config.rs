@@ -1,7 +1,10 @@
 //! The configuration as the program uses it: every value checked, nothing optional that has a default.
 //! Reading it from YAML is `file` and `validate`.
 
-use crate::{Error, ListenAddress, Secret, file, validate};
+use crate::{
+    Auth, Command, Encryption, Error, IpRule, ListenAddress, PathConf, Paths, Secret, TlsFiles, Webhook,
+    file, validate,
+};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -78,8 +81,129 @@ pub struct Config {
     pub webrtc_local_udp_address: ListenAddress,
     /// `webrtcAdditionalHosts`: addresses and names to offer as ICE candidates too.
     pub webrtc_additional_hosts: Vec<String>,
+    /// `logDestinations`, `logFile`, `logStructured`.
+    pub log: LogSettings,
+    /// `rtspEncryption`, `rtspsAddress`, `rtspServerCert`, `rtspServerKey`.
+    pub rtsp_tls: FaceTls,
+    /// The same of the WebRTC port, which has no second one: TLS is on it or it is not (`webrtcEncryption: yes`); with
+    /// `listenTLS` of the specification there is a second one.
+    pub webrtc_tls: FaceTls,
+    /// The same of the API's port.
+    pub api_tls: FaceTls,
+    /// The same of the metrics' port.
+    pub metrics_tls: FaceTls,
+    /// `rtspTrustedProxies`, `webrtcTrustedProxies`, `apiTrustedProxies`, `metricsTrustedProxies`: whose word about the
+    /// client's address is believed, all faces together where a key of one is not given.
+    pub trusted_proxies: TrustedProxies,
+    /// `webrtcAllowOrigins`, `apiAllowOrigins`.
+    pub allow_origins: AllowOrigins,
+    /// `webrtcICEServers2`.
+    pub ice_servers: Vec<IceServer>,
+    /// `auth...`, `rtspAuthMethods`.
+    pub auth: Auth,
+    /// `runOnConnect`.
+    pub run_on_connect: Option<Command>,
+    /// `runOnDisconnect`.
+    pub run_on_disconnect: Option<Command>,
+    /// `onEvent`: where every event of every stream is told. Ours.
+    pub on_event: Option<Webhook>,
+    /// `pathDefaults`.
+    pub path_defaults: PathConf,
+    /// `paths`.
+    pub paths: Paths,
     /// `fabric`.
     pub fabric: Fabric,
+    /// One line about each key that is an old name, or has no effect yet.
+    pub notices: Vec<String>,
+}
+
+/// Where the log goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogSettings {
+    /// `logDestinations`.
+    pub destinations: Vec<LogDestination>,
+    /// `logFile`.
+    pub file: PathBuf,
+    /// `logStructured`: one JSON object per line.
+    pub structured: bool,
+}
+
+/// One place that the log goes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogDestination {
+    /// Standard output.
+    Stdout,
+    /// Standard error. Ours, and the default: what commands print stays apart.
+    Stderr,
+    /// `logFile`, reopened at SIGHUP.
+    File,
+}
+
+/// TLS of one port.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FaceTls {
+    /// Whether there is TLS.
+    pub encryption: Encryption,
+    /// Where TLS is listened for, where it has a port of its own.
+    pub address: Option<ListenAddress>,
+    /// The certificate.
+    pub files: TlsFiles,
+}
+
+impl Default for FaceTls {
+    /// None.
+    fn default() -> Self {
+        Self {
+            encryption: Encryption::No,
+            address: None,
+            files: TlsFiles {
+                certificate: PathBuf::from("server.crt"),
+                key: PathBuf::from("server.key"),
+            },
+        }
+    }
+}
+
+/// Whose word about the client's address is believed; empty: nobody's.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[allow(missing_docs)] // one per port
+pub struct TrustedProxies {
+    pub rtsp: Vec<IpRule>,
+    pub webrtc: Vec<IpRule>,
+    pub api: Vec<IpRule>,
+    pub metrics: Vec<IpRule>,
+}
+
+/// Pages of which sites may read answers; `*`: of every one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[allow(missing_docs)] // one per port
+pub struct AllowOrigins {
+    pub webrtc: Vec<String>,
+    pub api: Vec<String>,
+    pub metrics: Vec<String>,
+}
+
+impl Default for AllowOrigins {
+    fn default() -> Self {
+        let all = || vec!["*".to_owned()];
+        Self {
+            webrtc: all(),
+            api: all(),
+            metrics: all(),
+        }
+    }
+}
+
+/// An entry of `webrtcICEServers2`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IceServer {
+    /// `stun:` or `turn:` URL.
+    pub url: String,
+    /// `username`; `AUTH_SECRET`: made for each client from the password, coturn's way.
+    pub username: String,
+    /// `password`.
+    pub password: Secret,
 }
 
 /// What MediaMTX does not have.
@@ -109,6 +233,11 @@ pub struct Fabric {
     pub dtls_certificate: Option<PathBuf>,
     /// `addressFile`: JSON file to write the bound addresses to once the node is ready.
     pub address_file: Option<PathBuf>,
+    /// `settingsFile`: JSON file that keeps what was set by the API, where there is no NATS to keep it. `None`: kept until
+    /// the process ends.
+    pub settings_file: Option<PathBuf>,
+    /// `otlpEndpoint`: where traces go, OTLP over HTTP (`http://host:4318`); `None`: nowhere.
+    pub otlp_endpoint: Option<String>,
     /// `limits`.
     pub limits: Limits,
 }
@@ -150,6 +279,16 @@ pub struct Limits {
     pub rtsp_connections: usize,
     /// `bitsPerSecond` of media on this node, in and out together; 0: no limit.
     pub bits_per_second: u64,
+    /// `connectionsPerAddress`: open TCP connections of one client address on each port; 0: no limit.
+    pub connections_per_address: usize,
+    /// `sessionsPerAddress`: publishers and readers of one client address; 0: no limit.
+    pub sessions_per_address: usize,
+    /// `httpConnections`: open connections of each HTTP port.
+    pub http_connections: usize,
+    /// `requestsPerSecond` of one client address on each HTTP port, with as many at once; 0: no limit.
+    pub requests_per_second: u32,
+    /// `failedLogins` of one address within a minute before it must wait; 0: no limit.
+    pub failed_logins: u32,
 }
 
 impl Default for Config {
@@ -234,7 +373,7 @@ impl Config {
     /// What deserves a word although nothing is wrong.
     #[must_use]
     pub fn notices(&self) -> Vec<String> {
-        let mut notices = Vec::new();
+        let mut notices = self.notices.clone();
         if self.hls_address != Self::default().hls_address {
             notices.push("hlsAddress: HLS is not served yet; the key has no effect".to_owned());
         }

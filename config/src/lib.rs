@@ -2,17 +2,33 @@
 //! What a key does is the business of the part that reads it; opening the ports too.
 
 mod address;
+mod auth;
 mod config;
 mod duration;
 mod error;
 mod file;
+mod ip_rule;
+mod live;
 mod nearest;
+mod path_conf;
 mod secret;
 mod validate;
 
 pub use address::ListenAddress;
-pub use config::{Config, Fabric, Faces, Limits, LogLevel, Nats};
+pub use auth::{
+    Action, Auth, AuthMethod, HttpAuth, JwtAuth, Password, PathMatch, Permission, RtspAuthMethod, User,
+    UserName,
+};
+pub use config::{
+    AllowOrigins, Config, Fabric, FaceTls, Faces, IceServer, Limits, LogDestination, LogLevel, LogSettings,
+    Nats, TrustedProxies,
+};
 pub use error::{Error, Problem};
+pub use ip_rule::{IpRule, IpRuleError};
+pub use live::Live;
+pub use path_conf::{
+    Command, Encryption, Found, OnDemand, PathConf, PathHooks, Paths, Pattern, Source, TlsFiles, Webhook,
+};
 pub use secret::Secret;
 
 /// The commented reference file: every key with its default.

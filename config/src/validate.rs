@@ -39,7 +39,26 @@ pub(crate) fn checked(file: File, faces: Faces) -> Result<Config, Vec<Problem>> 
         webrtc_address: file.webrtc_address,
         webrtc_local_udp_address: file.webrtc_local_udp_address,
         webrtc_additional_hosts: file.webrtc_additional_hosts,
+        log: crate::LogSettings {
+            destinations: vec![crate::LogDestination::Stderr],
+            file: PathBuf::from("mediamtx.log"),
+            structured: false,
+        },
+        rtsp_tls: crate::FaceTls::default(),
+        webrtc_tls: crate::FaceTls::default(),
+        api_tls: crate::FaceTls::default(),
+        metrics_tls: crate::FaceTls::default(),
+        trusted_proxies: crate::TrustedProxies::default(),
+        allow_origins: crate::AllowOrigins::default(),
+        ice_servers: Vec::new(),
+        auth: crate::Auth::default(),
+        run_on_connect: None,
+        run_on_disconnect: None,
+        on_event: None,
+        path_defaults: crate::PathConf::named(""),
+        paths: crate::Paths::default(),
         fabric: fabric(file.fabric, &mut problems),
+        notices: Vec::new(),
     };
     together(&config, faces).unwrap_or_else(|more| problems.extend(more));
     if problems.is_empty() {
@@ -74,12 +93,19 @@ fn fabric(file: FabricFile, problems: &mut Vec<Problem>) -> Fabric {
         webrtc_shards: file.webrtc_shards,
         dtls_certificate: optional(file.dtls_certificate),
         address_file: optional(file.address_file),
+        settings_file: None,
+        otlp_endpoint: None,
         limits: Limits {
             publishers: file.limits.publishers,
             pending_publishers: file.limits.pending_publishers,
             readers: file.limits.readers,
             rtsp_connections: file.limits.rtsp_connections,
             bits_per_second: file.limits.bits_per_second,
+            connections_per_address: 0,
+            sessions_per_address: 0,
+            http_connections: 4_000,
+            requests_per_second: 0,
+            failed_logins: 10,
         },
     }
 }

@@ -18,6 +18,10 @@ use weft_bus::{Bus, Members, NodeService, Registry};
 pub struct Control {
     pub(crate) fabric: Fabric,
     pub(crate) node: Arc<dyn NodeView>,
+    /// The configuration as it is now.
+    pub(crate) settings: weft_config::Live,
+    /// Who may ask and change.
+    pub(crate) gate: weft_auth::Gate,
     /// The runtime whose tasks are counted.
     runtime: Handle,
 }
@@ -36,7 +40,19 @@ impl Control {
         Self {
             fabric: Fabric::new(service, bus, registry, members),
             node,
+            settings: weft_config::Live::default(),
+            gate: weft_auth::Gate::open(),
             runtime: Handle::current(),
+        }
+    }
+
+    /// The same face, which follows this configuration and asks this gate.
+    #[must_use]
+    pub fn guarded(self, settings: weft_config::Live, gate: weft_auth::Gate) -> Self {
+        Self {
+            settings,
+            gate,
+            ..self
         }
     }
 

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 /// Settings of the hubs.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct EgressConfig {
     /// How long readers are held when their publisher is lost, counted from its last unit.
     pub publisher_grace: Duration,
@@ -22,6 +22,10 @@ pub struct EgressConfig {
     pub max_readers: usize,
     /// Largest RTP packet, header included, in bytes.
     pub mtu: usize,
+    /// Paths and whatever else may change while the node runs.
+    pub settings: weft_config::Live,
+    /// What is told when readers come and go.
+    pub hooks: weft_hooks::Hooks,
 }
 
 impl Default for EgressConfig {
@@ -36,6 +40,8 @@ impl Default for EgressConfig {
             max_readers: 0,
             // 1500 of Ethernet less IPv6, UDP and the headers that tunnels add.
             mtu: 1400,
+            settings: weft_config::Live::default(),
+            hooks: weft_hooks::Hooks::none(),
         }
     }
 }

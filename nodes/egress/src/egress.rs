@@ -209,7 +209,7 @@ impl PlayHandler for Egress {
         Box::pin(self.open(request))
     }
 
-    fn patience(&self) -> Duration {
+    fn patience(&self, _stream: &StreamName) -> Duration {
         self.inner.config.describe_timeout
     }
 }

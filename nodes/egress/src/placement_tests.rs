@@ -57,6 +57,7 @@ fn asked(query: Option<&str>) -> DescribeRequest {
         query: query.map(str::to_owned),
         peer: "127.0.0.1:5000".parse().unwrap(),
         user_agent: None,
+        principal: String::new(),
     }
 }
 

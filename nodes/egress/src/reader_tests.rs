@@ -25,6 +25,9 @@ fn queue(burst: &[Cached]) -> Queue {
         peer: "127.0.0.1:1".parse().unwrap(),
         transport: "TCP",
         tracks: vec![VIDEO, AUDIO],
+        query: String::new(),
+        user_agent: String::new(),
+        principal: String::new(),
     };
     Queue::new(spec, Arc::default(), Instant::now(), burst)
 }

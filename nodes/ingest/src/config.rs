@@ -63,6 +63,12 @@ pub struct IngestConfig {
     pub allow_origin: String,
     /// ICE servers named in `Link` headers.
     pub ice_servers: Vec<IceServer>,
+    /// Paths and whatever else may change while the node runs.
+    pub settings: weft_config::Live,
+    /// Who may publish.
+    pub gate: weft_auth::Gate,
+    /// What is told when a stream becomes available or ends.
+    pub hooks: weft_hooks::Hooks,
 }
 
 impl Default for IngestConfig {
@@ -73,6 +79,9 @@ impl Default for IngestConfig {
             max_waiting: 500,
             allow_origin: "*".to_owned(),
             ice_servers: Vec::new(),
+            settings: weft_config::Live::default(),
+            gate: weft_auth::Gate::open(),
+            hooks: weft_hooks::Hooks::none(),
         }
     }
 }

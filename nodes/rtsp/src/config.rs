@@ -31,6 +31,12 @@ pub struct ServerConfig {
     pub send_buffer: usize,
     /// Most connections at a time; further ones are closed at once.
     pub max_connections: usize,
+    /// What may change while the server runs: challenges, trusted proxies, limits of one address.
+    pub settings: weft_config::Live,
+    /// Who may read.
+    pub gate: weft_auth::Gate,
+    /// What is told when connections come and go.
+    pub hooks: weft_hooks::Hooks,
 }
 
 impl Default for ServerConfig {
@@ -48,6 +54,9 @@ impl Default for ServerConfig {
             // Measured: without it Linux swallows 15 s of a 2 Mbit/s stream before a stopped reader shows; with it 2 s.
             send_buffer: 256 * 1024,
             max_connections: 4096,
+            settings: weft_config::Live::default(),
+            gate: weft_auth::Gate::open(),
+            hooks: weft_hooks::Hooks::none(),
         }
     }
 }

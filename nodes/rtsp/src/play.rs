@@ -19,6 +19,8 @@ pub struct DescribeRequest {
     pub peer: SocketAddr,
     /// Its `User-Agent`.
     pub user_agent: Option<String>,
+    /// As whom it was let in; empty where nobody need be anybody.
+    pub principal: String,
 }
 
 /// Why a stream cannot be read now.
@@ -29,6 +31,8 @@ pub enum Refusal {
     NotFound,
     /// Ask there instead: 302 with this URL.
     Moved(String),
+    /// It cannot be read at all, or its path allows no more readers: 400 with this sentence.
+    Refused(String),
     /// Too many readers: 453.
     Full,
     /// The bus or the owner does not answer: 503 with Retry-After.
@@ -41,8 +45,8 @@ pub trait PlayHandler: Send + Sync + 'static {
     /// It is dropped when the client hangs up before the answer.
     fn describe(&self, request: DescribeRequest) -> BoxFuture<'_, Result<Arc<dyn PlaySource>, Refusal>>;
 
-    /// How much longer than usual [`Self::describe`] may take: it may wait for a publisher to come.
-    fn patience(&self) -> Duration {
+    /// How much longer than usual [`Self::describe`] of this stream may take: it may wait for a publisher to come.
+    fn patience(&self, _stream: &StreamName) -> Duration {
         Duration::ZERO
     }
 }
@@ -66,6 +70,12 @@ pub struct ReaderSpec {
     pub transport: &'static str,
     /// Tracks set up.
     pub tracks: Vec<TrackId>,
+    /// What followed `?` in its URL.
+    pub query: String,
+    /// Its `User-Agent`; may be empty.
+    pub user_agent: String,
+    /// As whom it was let in; empty where nobody need be anybody.
+    pub principal: String,
 }
 
 /// Where a track of a new reader begins.

@@ -104,8 +104,9 @@ impl Connection {
             query: target.query.clone(),
             peer: self.peer,
             user_agent: self.user_agent.clone(),
+            principal: String::new(),
         });
-        let limit = self.shared.config.read_timeout + handler.patience();
+        let limit = self.shared.config.read_timeout + handler.patience(name);
         let source = tokio::select! {
             biased;
             () = self.stop.cancelled() => Err(Refusal::Unavailable(RETRY_AFTER)),
@@ -240,6 +241,9 @@ impl Connection {
             peer: self.peer,
             transport: self.session.lower().map_or("TCP", label),
             tracks: tracks.iter().map(|t| t.0).collect(),
+            query: found.query.clone().unwrap_or_default(),
+            user_agent: self.user_agent.clone().unwrap_or_default(),
+            principal: String::new(),
         };
         let joined = tokio::select! {
             joined = tokio::time::timeout(self.shared.config.read_timeout, found.source.join(spec)) => {
@@ -291,6 +295,7 @@ fn refused(request: &Request, refusal: Refusal) -> Response {
     match refusal {
         Refusal::NotFound => request.refuse(Status::NOT_FOUND, "no such stream"),
         Refusal::Moved(url) => request.answer(Status::MOVED_TEMPORARILY).with("Location", url),
+        Refusal::Refused(why) => request.refuse(Status::BAD_REQUEST, &why),
         Refusal::Full => request.refuse(Status::NOT_ENOUGH_BANDWIDTH, "too many readers"),
         Refusal::Unavailable(after) => request
             .refuse(Status::UNAVAILABLE, "the stream cannot be reached now")

@@ -189,6 +189,8 @@ pub enum CloseReason {
     TooSlow,
     /// The name was in use, and whoever has it is not to be replaced.
     Conflict,
+    /// What it does is not allowed any more, or its path is gone: the configuration has changed.
+    NotAllowed,
     /// A fault of ours; also what a reason of a later release reads as.
     #[serde(other)]
     Internal,
@@ -209,6 +211,7 @@ impl CloseReason {
             Self::StreamEnded => "stream-ended",
             Self::TooSlow => "too-slow",
             Self::Conflict => "conflict",
+            Self::NotAllowed => "not-allowed",
             Self::Internal => "internal",
         }
     }

@@ -109,6 +109,7 @@ async fn join(egress: &Egress, stream: StreamName) -> Result<Duration> {
         query: None,
         peer,
         user_agent: None,
+        principal: String::new(),
     };
     let Ok(source) = egress.describe(request).await else {
         bail!("{stream} cannot be described")
@@ -118,6 +119,9 @@ async fn join(egress: &Egress, stream: StreamName) -> Result<Duration> {
         peer,
         transport: "TCP",
         tracks: vec![TrackId(0)],
+        query: String::new(),
+        user_agent: String::new(),
+        principal: String::new(),
     };
     let Ok(mut joined) = source.join(spec).await else {
         bail!("{stream} cannot be joined")

@@ -64,6 +64,7 @@ impl Reader {
             query: None,
             peer,
             user_agent: None,
+            principal: String::new(),
         };
         let source = egress.describe(request).await?;
         let spec = ReaderSpec {
@@ -71,6 +72,9 @@ impl Reader {
             peer,
             transport: "TCP",
             tracks: vec![VIDEO],
+            query: String::new(),
+            user_agent: String::new(),
+            principal: String::new(),
         };
         let Joined { reader, .. } = source.join(spec).await?;
         let got = Arc::new(Mutex::new(Got::new(bar)));

@@ -50,6 +50,7 @@ pub(crate) fn request() -> DescribeRequest {
         query: None,
         peer: "127.0.0.1:5000".parse().unwrap(),
         user_agent: None,
+        principal: String::new(),
     }
 }
 
@@ -59,6 +60,9 @@ pub(crate) fn spec(tracks: &[u8]) -> ReaderSpec {
         peer: "127.0.0.1:5000".parse().unwrap(),
         transport: "TCP",
         tracks: tracks.iter().map(|t| TrackId(*t)).collect(),
+        query: String::new(),
+        user_agent: String::new(),
+        principal: String::new(),
     }
 }
 

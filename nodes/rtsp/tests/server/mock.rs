@@ -14,7 +14,7 @@ use weft_rtsp_server::{
     Addresses, DescribeRequest, Handle, Joined, PlayHandler, PlayReader, PlaySource, ReaderEvent, ReaderSpec,
     Refusal, RtpLine, Server, ServerConfig, TrackStart, UdpAddresses,
 };
-use weft_wire::{CaptureTime, ClockRate, CloseReason, Codec, TrackId, TrackInfo};
+use weft_wire::{CaptureTime, ClockRate, CloseReason, Codec, StreamName, TrackId, TrackInfo};
 
 pub const VIDEO: TrackId = TrackId(0);
 pub const AUDIO: TrackId = TrackId(1);
@@ -335,7 +335,7 @@ impl PlayHandler for Handler {
         async { answer }.boxed()
     }
 
-    fn patience(&self) -> Duration {
+    fn patience(&self, _stream: &StreamName) -> Duration {
         self.patience
     }
 }

@@ -11,11 +11,14 @@ use super::{Addresses, EgressPart, IngestPart, Node, Role, StartError, advertise
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::SystemTime;
+use tokio::sync::watch;
 use tokio::time::Instant;
+use weft_auth::Gate;
 use weft_bus::{Bus, Members, Registry};
-use weft_config::Config;
+use weft_config::{Config, Live};
 use weft_control::{Control, Identity};
 use weft_egress::{Egress, EgressConfig};
+use weft_hooks::Hooks;
 use weft_ingest::{Ingest, IngestConfig};
 use weft_rtc::{RtcConfig, Shards};
 use weft_rtsp_server::{Server, ServerConfig, UdpAddresses};
@@ -50,9 +53,23 @@ impl Node {
             .then(|| Shards::start(rtc(&config)))
             .transpose()?;
 
+        let settings = watch::Sender::new(Arc::new(config.clone()));
+        let mut common = Common {
+            settings: Live::new(settings.subscribe()),
+            gate: Gate::new(Live::new(settings.subscribe())),
+            hooks: Hooks::none(),
+        };
         let late = Late::default();
+        let rtsp_port = config.rtsp_address.port;
+        common.hooks = Hooks::start(
+            common.settings.clone(),
+            weft_hooks::Identity {
+                node: node.clone(),
+                rtsp_port: if serves_readers { rtsp_port } else { 0 },
+            },
+        );
         let rtsp = serves_readers
-            .then(|| Server::bind(rtsp(&config), Arc::new(late.clone())))
+            .then(|| Server::bind(rtsp(&config, &common), Arc::new(late.clone())))
             .transpose()?;
         let readers = rtsp.as_ref().map(Server::addresses);
         let addresses = Addresses {
@@ -70,7 +87,7 @@ impl Node {
         let state = State::new(&config, role, started, advertised);
         let (members, keeper) = join(&*bus, leases, node.clone(), state.describe()).await?;
         let egress = rtsp.map(|server| {
-            let egress = Egress::start(readers_settings(&config), bus.clone(), members.clone());
+            let egress = Egress::start(readers_settings(&config, &common), bus.clone(), members.clone());
             late.set(egress.clone());
             EgressPart { egress, server }
         });
@@ -79,7 +96,8 @@ impl Node {
             incarnation: name::incarnation(started),
             started: Instant::now(),
         };
-        let ingest = shards.map(|shards| ingest(&config, &bus, &registry, &members, shards, identity));
+        let ingest =
+            shards.map(|shards| ingest(&config, &common, &bus, &registry, &members, shards, identity));
 
         let identity = Identity {
             name: node,
@@ -95,7 +113,8 @@ impl Node {
             state: state.clone(),
         };
         let service = Arc::new(Service(state.clone()));
-        let control = Control::new(Arc::new(view), service, bus.clone(), registry, members.clone());
+        let control = Control::new(Arc::new(view), service, bus.clone(), registry, members.clone())
+            .guarded(common.settings.clone(), common.gate.clone());
         let mut web = Vec::new();
         if let (Some(port), Some(part)) = (webrtc, &ingest) {
             let (control, ingest, serve_api) = (control.clone(), part.ingest.clone(), config.api);
@@ -140,8 +159,17 @@ impl Node {
             egress,
             web,
             state,
+            hooks: common.hooks,
+            settings,
         })
     }
+}
+
+/// What every part holds.
+struct Common {
+    settings: Live,
+    gate: Gate,
+    hooks: Hooks,
 }
 
 fn rtc(config: &Config) -> RtcConfig {
@@ -162,6 +190,7 @@ fn rtc(config: &Config) -> RtcConfig {
 
 fn ingest(
     config: &Config,
+    common: &Common,
     bus: &Arc<dyn Bus>,
     registry: &Arc<dyn Registry>,
     members: &Members,
@@ -173,6 +202,9 @@ fn ingest(
         override_publisher: config.fabric.override_publisher,
         max_publishers: limits.publishers,
         max_waiting: limits.pending_publishers,
+        settings: common.settings.clone(),
+        gate: common.gate.clone(),
+        hooks: common.hooks.clone(),
         ..IngestConfig::default()
     };
     let ingest = Ingest::start(
@@ -186,7 +218,7 @@ fn ingest(
     IngestPart { shards, ingest }
 }
 
-fn readers_settings(config: &Config) -> EgressConfig {
+fn readers_settings(config: &Config, common: &Common) -> EgressConfig {
     let fabric = &config.fabric;
     EgressConfig {
         publisher_grace: fabric.publisher_grace,
@@ -194,11 +226,13 @@ fn readers_settings(config: &Config) -> EgressConfig {
         describe_timeout: fabric.describe_timeout,
         keyframe_interval: fabric.keyframe_interval,
         max_readers: fabric.limits.readers,
+        settings: common.settings.clone(),
+        hooks: common.hooks.clone(),
         ..EgressConfig::default()
     }
 }
 
-fn rtsp(config: &Config) -> ServerConfig {
+fn rtsp(config: &Config, common: &Common) -> ServerConfig {
     ServerConfig {
         rtsp_address: config.rtsp_address.to_socket_addr(),
         udp: Some(UdpAddresses {
@@ -208,6 +242,9 @@ fn rtsp(config: &Config) -> ServerConfig {
         read_timeout: config.read_timeout,
         write_timeout: config.write_timeout,
         max_connections: config.fabric.limits.rtsp_connections,
+        settings: common.settings.clone(),
+        gate: common.gate.clone(),
+        hooks: common.hooks.clone(),
         ..ServerConfig::default()
     }
 }

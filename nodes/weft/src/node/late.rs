@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use weft_egress::Egress;
 use weft_rtsp_server::{DescribeRequest, PlayHandler, PlaySource, Refusal};
+use weft_wire::StreamName;
 
 /// When a client that was too early may come again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -29,7 +30,9 @@ impl PlayHandler for Late {
         }
     }
 
-    fn patience(&self) -> Duration {
-        self.0.get().map_or(Duration::ZERO, PlayHandler::patience)
+    fn patience(&self, stream: &StreamName) -> Duration {
+        self.0
+            .get()
+            .map_or(Duration::ZERO, |egress| egress.patience(stream))
     }
 }

@@ -76,6 +76,10 @@ pub struct Node {
     egress: Option<EgressPart>,
     web: Vec<WebServer>,
     state: Arc<state::State>,
+    hooks: weft_hooks::Hooks,
+    /// Where a changed configuration is told to every part.
+    #[allow(dead_code)] // until it changes
+    settings: tokio::sync::watch::Sender<Arc<Config>>,
 }
 
 struct IngestPart {

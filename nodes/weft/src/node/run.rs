@@ -60,7 +60,10 @@ impl Node {
                 tracing::warn!(%error, "the lease could not be given up; it expires");
             }
         };
-        let closing = async { tokio::join!(self.close_sessions(rtsp, &stop_rtsp), leaving) };
+        let closing = async {
+            tokio::join!(self.close_sessions(rtsp, &stop_rtsp), leaving);
+            self.hooks.shutdown().await;
+        };
         if tokio::time::timeout(CLOSING, closing).await.is_err() {
             tracing::warn!(limit = ?CLOSING, "not every session has ended in time");
         }

@@ -63,6 +63,7 @@ impl Witness {
             query: None,
             peer: "127.0.0.1:1".parse()?,
             user_agent: None,
+            principal: String::new(),
         };
         let Ok(source) = egress.describe(request).await else {
             bail!("{stream} cannot be described")
@@ -72,6 +73,9 @@ impl Witness {
             peer: "127.0.0.1:1".parse()?,
             transport: "TCP",
             tracks: vec![TrackId(0)],
+            query: String::new(),
+            user_agent: String::new(),
+            principal: String::new(),
         };
         let Ok(joined) = source.join(spec).await else {
             bail!("{stream} cannot be joined")
