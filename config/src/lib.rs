@@ -8,6 +8,7 @@ mod duration;
 mod error;
 mod file;
 mod ip_rule;
+mod layers;
 mod live;
 mod nearest;
 mod path_conf;
@@ -25,6 +26,7 @@ pub use config::{
 };
 pub use error::{Error, Problem};
 pub use ip_rule::{IpRule, IpRuleError};
+pub use layers::{Base, Change, EditError, Flag, Layers, Scope, Verb};
 pub use live::Live;
 pub use path_conf::{
     Command, Encryption, Found, OnDemand, PathConf, PathHooks, Paths, Pattern, Source, TlsFiles, Webhook,

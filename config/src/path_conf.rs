@@ -211,6 +211,21 @@ pub struct Found {
     pub groups: Vec<String>,
 }
 
+impl Found {
+    /// A URL of the path with `$G1` and on replaced by the groups, `$MTX_PATH` by the stream's name and `$MTX_QUERY` by what
+    /// its first reader's URL had after `?`.
+    #[must_use]
+    pub fn expand(&self, url: &str, stream: &StreamName, query: &str) -> String {
+        let mut text = url.to_owned();
+        // `$G12` is not `$G1` and a 2.
+        for (number, group) in self.groups.iter().enumerate().rev() {
+            text = text.replace(&format!("$G{}", number + 1), group);
+        }
+        text.replace("$MTX_PATH", stream.as_str())
+            .replace("$MTX_QUERY", query)
+    }
+}
+
 /// All paths of a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paths(Vec<Arc<PathConf>>);
@@ -323,5 +338,14 @@ mod tests {
         assert_eq!(find("bc"), ("~^b(.)".to_owned(), vec!["c".to_owned()]));
         assert_eq!(find("x"), ("all_others".to_owned(), vec![]));
         assert_eq!(Paths::new(vec![]).find(&StreamName::new("x").unwrap()), None);
+    }
+
+    #[test]
+    fn a_url_of_a_path_has_its_groups_and_the_name_replaced() {
+        let name = StreamName::new("a/b/c/d/e/f/g/h/i/j").unwrap();
+        let expression = "~^(.)/(.)/(.)/(.)/(.)/(.)/(.)/(.)/(.)/(.)$";
+        let found = Paths::new(vec![named(expression)]).find(&name).unwrap();
+        let url = found.expand("rtsp://h/$G1/$G10?n=$MTX_PATH&$MTX_QUERY", &name, "q=1");
+        assert_eq!(url, "rtsp://h/a/j?n=a/b/c/d/e/f/g/h/i/j&q=1");
     }
 }
