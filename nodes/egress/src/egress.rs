@@ -167,18 +167,24 @@ impl Egress {
 
     /// Opens a stream: the hub that is there, or a new one.
     async fn open(&self, request: DescribeRequest) -> Result<Arc<dyn PlaySource>, Refusal> {
+        let readers = self.inner.readers_of(&request.stream);
+        self.inner.check_path(&request, readers)?;
         let placed = place(&self.inner.members, self.room(), &request);
         if let Err(Refusal::Moved(url)) = &placed {
             add(&self.inner.retired.readers_moved, 1);
             debug!(stream = %request.stream, peer = %request.peer, %url, "reader sent elsewhere");
         }
         placed?;
-        let until = Instant::now() + self.inner.config.describe_timeout;
+        let (patience, late) = self
+            .inner
+            .patience(&request.stream)
+            .unwrap_or((Duration::ZERO, Refusal::NotFound));
+        let until = Instant::now() + patience;
         loop {
             let source = self.hold(&request.stream)?;
-            source.hub().opened(until, &self.inner.waiting).await?;
+            source.hub().opened(until, &late, &self.inner.waiting).await?;
             // Its readers may wait for the publisher to come back; nobody else is told of a stream that has ended.
-            if source.hub().returned(until).await? {
+            if source.hub().returned(until, &late).await? {
                 return Ok(Arc::new(source));
             }
         }
@@ -209,8 +215,10 @@ impl PlayHandler for Egress {
         Box::pin(self.open(request))
     }
 
-    fn patience(&self, _stream: &StreamName) -> Duration {
-        self.inner.config.describe_timeout
+    fn patience(&self, stream: &StreamName) -> Duration {
+        self.inner
+            .patience(stream)
+            .map_or(Duration::ZERO, |(time, _)| time)
     }
 }
 
@@ -218,6 +226,12 @@ impl Inner {
     fn hubs(&self) -> MutexGuard<'_, HashMap<StreamName, Arc<Shared>>> {
         // Each change under this lock is one insertion or removal.
         self.hubs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Readers of one stream here.
+    fn readers_of(&self, stream: &StreamName) -> usize {
+        let hub = self.hubs().get(stream).cloned();
+        hub.map_or(0, |hub| hub.face().readers.len())
     }
 
     /// All hubs, in no order.

@@ -126,7 +126,13 @@ impl Shared {
     }
 
     /// Waits until the hub is open, or has failed to; for a publisher to come until `until` at most, on one of `places`.
-    pub(crate) async fn opened(&self, until: Instant, places: &Arc<Seats>) -> Result<(), Refusal> {
+    /// `late`: the answer when none has come.
+    pub(crate) async fn opened(
+        &self,
+        until: Instant,
+        late: &Refusal,
+        places: &Arc<Seats>,
+    ) -> Result<(), Refusal> {
         let mut opening = self.opening.clone();
         let mut place = None;
         loop {
@@ -141,7 +147,7 @@ impl Shared {
                         place = Some(places.take().ok_or(Refusal::Unavailable(TRY_AGAIN))?);
                     }
                     let changed = timeout_at(until, opening.changed()).await;
-                    changed.map_err(|_| Refusal::NotFound)?
+                    changed.map_err(|_| late.clone())?
                 }
             };
             changed.map_err(|_| Refusal::Unavailable(TRY_AGAIN))?;
@@ -149,7 +155,8 @@ impl Shared {
     }
 
     /// Waits until `until` at most for a publisher that said goodbye to come back. True: it has; false: the hub is over.
-    pub(crate) async fn returned(&self, until: Instant) -> Result<bool, Refusal> {
+    /// `late`: the answer when it has not.
+    pub(crate) async fn returned(&self, until: Instant, late: &Refusal) -> Result<bool, Refusal> {
         loop {
             let turned = self.turned.notified();
             tokio::pin!(turned);
@@ -164,7 +171,7 @@ impl Shared {
             tokio::select! {
                 () = turned => {}
                 () = self.commands.closed() => {}
-                () = sleep_until(until) => return Err(Refusal::NotFound),
+                () = sleep_until(until) => return Err(late.clone()),
             }
         }
     }

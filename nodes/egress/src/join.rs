@@ -5,6 +5,7 @@ use crate::counters::add;
 use crate::gop::Cached;
 use crate::hub::TRY_AGAIN;
 use crate::reader::{Queue, Reader};
+use crate::rules;
 use crate::task::Hub;
 use crate::tracks::TrackOut;
 use std::sync::Arc;
@@ -79,6 +80,9 @@ impl Hub {
     }
 
     fn admit(&mut self, now: Instant, waiting: Waiting) {
+        if !self.egress.takes_reader(&self.shared.stream, self.readers.len()) {
+            return waiting.refuse(rules::too_many_readers());
+        }
         let Some(seat) = self.egress.seats.take() else {
             return waiting.refuse(Refusal::Full);
         };

@@ -3,8 +3,7 @@
 //!
 //! The way of a unit: `repair` (epoch fence, age, holes) ▶ `feed` (gate) ▶ `timeline` ▶ `tracks` (packets) ▶ `gop` (cache) ▶
 //! `reader` (queues). `placement` says where a newcomer reads, `opening` finds the stream, `task` waits and ends, `join` lets
-//! readers in, `life` knows how long they are held, `wishes` asks for
-//! key units.
+//! readers in, `life` knows how long they are held, `wishes` asks for key units, `rules` is what paths say to readers.
 
 mod age;
 mod allowance;
@@ -23,6 +22,7 @@ mod question;
 mod reader;
 mod repair;
 mod report;
+mod rules;
 mod task;
 mod timeline;
 mod tracks;

@@ -50,7 +50,7 @@ impl Hub {
 async fn search(egress: &Inner, shared: &Shared, opening: &watch::Sender<Opening>) -> Result<Found, Refusal> {
     match owner(egress, shared).await? {
         Some(owner) => return Ok((owner, subscribe(egress, shared).await?)),
-        None if egress.config.describe_timeout.is_zero() => return Err(Refusal::NotFound),
+        None if egress.patience(&shared.stream).is_none() => return Err(Refusal::NotFound),
         None => {}
     }
     let mut subscription = subscribe(egress, shared).await?;

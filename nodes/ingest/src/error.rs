@@ -3,7 +3,7 @@
 
 use actix_web::http::StatusCode;
 use serde::Serialize;
-use weft_wire::{CloseReason, NameError};
+use weft_wire::{CloseReason, NameError, StreamName};
 
 /// A request of a publisher that was not done.
 #[derive(Debug, thiserror::Error)]
@@ -12,6 +12,12 @@ pub enum Error {
     /// The path is no stream name.
     #[error("invalid path name: {0}")]
     InvalidName(#[from] NameError),
+    /// No path of the configuration means this name (MediaMTX's words).
+    #[error("path '{0}' is not configured")]
+    NotConfigured(StreamName),
+    /// The path's media comes from elsewhere.
+    #[error("path '{0}' takes no publishers: its source is {1}")]
+    NotForPublishers(StreamName, &'static str),
     /// The body is of another type than this request takes.
     #[error("invalid Content-Type: '{expected}' is needed")]
     ContentType {
@@ -105,6 +111,8 @@ impl Error {
     pub fn status(&self) -> StatusCode {
         match self {
             Self::InvalidName(_)
+            | Self::NotConfigured(_)
+            | Self::NotForPublishers(..)
             | Self::ContentType { .. }
             | Self::Body(_)
             | Self::BadRequest(_)

@@ -21,6 +21,7 @@ mod ownership;
 mod placement;
 mod receive;
 mod remote;
+mod rules;
 mod service;
 mod session;
 #[cfg(test)]

@@ -45,7 +45,7 @@ pub(crate) async fn refuse_conflict(
     stream: &StreamName,
     moves: Option<SessionId>,
 ) -> Result<(), Error> {
-    if fabric.config.override_publisher {
+    if fabric.config.overrides(stream) {
         return Ok(());
     }
     match claim::owner_is_well(&*fabric.bus, stream, moves, false).await {

@@ -96,7 +96,7 @@ pub(crate) fn record(live: &Live, since: i64) -> StreamRecord {
 pub(crate) async fn take(fabric: Fabric, live: Arc<Live>, moves: Option<SessionId>) -> Claiming {
     let record = record(&live, utc_now().0);
     let rules = Rules {
-        override_publisher: fabric.config.override_publisher,
+        override_publisher: fabric.config.overrides(&live.stream),
         moves,
     };
     let mut attempts = 0_u32;

@@ -35,6 +35,7 @@ impl State {
     /// # Errors
     /// [`Error::NoRoom`] when there is none, [`Error::Elsewhere`] with what another node has against it, else as here.
     pub(crate) async fn place(&self, publish: Publish, client: String) -> Result<Placed, Error> {
+        self.config.takes_publisher(&publish.stream)?;
         let members = &self.fabric.members;
         let mut search = Search::new(self, &publish, client);
         if let Better::Offer { candidates, must } = members.better(Guest::Publisher, &[]) {

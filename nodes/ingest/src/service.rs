@@ -44,6 +44,7 @@ impl Ingest {
 
     async fn taken(&self, request: OfferRequest) -> Result<Placed, Error> {
         weft_sdp::offer::check(&request.offer)?;
+        self.state.config.takes_publisher(&request.stream)?;
         let own = self.state.fabric.members.own();
         if own.draining {
             return Err(Error::Draining);

@@ -12,6 +12,7 @@ mod join;
 mod life;
 mod loss;
 mod panics;
+mod paths;
 mod slow;
 mod stale;
 mod takeover;

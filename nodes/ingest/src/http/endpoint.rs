@@ -1,7 +1,7 @@
 //! The WHIP endpoint of a stream, `/{path}/whip`: what a publisher may ask before, and its offer (RFC 9725 §4.2).
 //! The session it opens has a URL of its own, see `resource`.
 
-use super::{ReachedAt, State, body, events, finish, query, reply, stream};
+use super::{ReachedAt, State, body, configured, events, finish, query, reply};
 use crate::error::Error;
 use crate::live::Client;
 use crate::messages::Publish;
@@ -16,7 +16,7 @@ pub(crate) const MOVES: &str = "moves";
 
 /// `OPTIONS` that is no preflight: which bodies are taken, which ICE servers to use.
 pub(super) async fn options(request: HttpRequest, state: web::Data<State>) -> HttpResponse {
-    if let Err(error) = stream(&request) {
+    if let Err(error) = configured(&request, &state) {
         return reply::error(&error);
     }
     let mut response = HttpResponse::NoContent();
@@ -44,7 +44,7 @@ pub(super) async fn post(
 
 async fn publish(request: &HttpRequest, payload: web::Payload, state: &State) -> Result<HttpResponse, Error> {
     body::is_of_type(request, "application/sdp")?;
-    let stream = stream(request)?;
+    let stream = configured(request, state)?;
     let offer = body::text(request, payload).await?;
     weft_sdp::offer::check(&offer).map_err(Error::from)?;
     let user_agent = request.headers().get(header::USER_AGENT);

@@ -115,6 +115,13 @@ fn stream(request: &HttpRequest) -> Result<StreamName, Error> {
     Ok(StreamName::new(request.match_info().query("path"))?)
 }
 
+/// The same where some path of the configuration means it.
+fn configured(request: &HttpRequest, state: &State) -> Result<StreamName, Error> {
+    let stream = stream(request)?;
+    state.config.path(&stream)?;
+    Ok(stream)
+}
+
 /// The answer, whichever way it went.
 fn finish(result: Result<HttpResponse, Error>) -> HttpResponse {
     result.unwrap_or_else(|error| reply::error(&error))

@@ -4,6 +4,7 @@
 mod contract;
 mod events;
 mod moves;
+mod paths;
 mod placement;
 mod quiet;
 mod remote;

@@ -1,0 +1,99 @@
+//! What the configuration's paths say to publishers: whether a name is one, whether it takes publishers, and whether a
+//! newcomer may take it over. Who somebody is, and what they may do, is decided before.
+
+use crate::IngestConfig;
+use crate::error::Error;
+use weft_config::{Found, Source};
+use weft_wire::StreamName;
+
+impl IngestConfig {
+    /// The path that a stream comes under.
+    ///
+    /// # Errors
+    /// [`Error::NotConfigured`].
+    pub(crate) fn path(&self, stream: &StreamName) -> Result<Found, Error> {
+        let found = self.settings.now().paths.find(stream);
+        found.ok_or_else(|| Error::NotConfigured(stream.clone()))
+    }
+
+    /// Ok: somebody may publish it.
+    ///
+    /// # Errors
+    /// [`Error::NotConfigured`], [`Error::NotForPublishers`].
+    pub(crate) fn takes_publisher(&self, stream: &StreamName) -> Result<(), Error> {
+        match self.path(stream)?.conf.source {
+            Source::Publisher => Ok(()),
+            Source::Pull(_) => Err(Error::NotForPublishers(stream.clone(), "another server")),
+            Source::Redirect(_) => Err(Error::NotForPublishers(stream.clone(), "redirect")),
+        }
+    }
+
+    /// Whether an authorised newcomer takes the stream over: the fabric's setting and the path's must both allow it.
+    pub(crate) fn overrides(&self, stream: &StreamName) -> bool {
+        self.override_publisher && self.path(stream).is_ok_and(|found| found.conf.override_publisher)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::stream;
+    use weft_config::{Config, Live, PathConf, Paths};
+
+    fn config(paths: Vec<PathConf>) -> IngestConfig {
+        IngestConfig {
+            settings: Live::fixed(Config {
+                paths: Paths::new(paths),
+                ..Config::default()
+            }),
+            ..IngestConfig::default()
+        }
+    }
+
+    #[test]
+    fn a_name_without_a_path_and_one_with_a_source_of_its_own_take_no_publishers() {
+        let config = config(vec![
+            PathConf::named("plain"),
+            PathConf {
+                source: Source::Pull("rtsp://user:secret@camera/1".to_owned()),
+                ..PathConf::named("camera")
+            },
+            PathConf {
+                source: Source::Redirect("rtsp://elsewhere/".to_owned()),
+                ..PathConf::named("moved")
+            },
+        ]);
+        let said = |name| {
+            let refused = config.takes_publisher(&stream(name)).err();
+            refused.map(|error| (error.status().as_u16(), error.to_string()))
+        };
+        assert_eq!(said("plain"), None);
+        for (name, words) in [
+            ("other", "path 'other' is not configured"),
+            (
+                "camera",
+                "path 'camera' takes no publishers: its source is another server",
+            ),
+            (
+                "moved",
+                "path 'moved' takes no publishers: its source is redirect",
+            ),
+        ] {
+            assert_eq!(said(name), Some((400, words.to_owned())));
+        }
+    }
+
+    #[test]
+    fn a_name_is_taken_over_only_where_the_fabric_and_the_path_allow_it() {
+        for (fabric, path) in [(true, true), (true, false), (false, true), (false, false)] {
+            let config = IngestConfig {
+                override_publisher: fabric,
+                ..config(vec![PathConf {
+                    override_publisher: path,
+                    ..PathConf::named("all_others")
+                }])
+            };
+            assert_eq!(config.overrides(&stream("x")), fabric && path);
+        }
+    }
+}
