@@ -1,18 +1,26 @@
 //! The gate: judges requests by the configuration as it is now.
 //! Each way of judging has a module of its own.
 
+use crate::argon::Argon;
+use crate::internal;
 use crate::request::{Action, Denied, Grant, Request};
-use std::net::IpAddr;
+use crate::throttle::Throttle;
+use crate::verdict::{Counters, Log, No, count};
 use std::sync::Arc;
-use weft_config::{Config, Live};
+use tokio::runtime::Handle;
+use weft_config::{AuthMethod, Config, Live};
+use weft_wire::StreamName;
 
 /// Judges who may do what; cheap to clone. A judgement never waits for another one.
 #[derive(Clone, Default)]
 pub struct Gate(Option<Arc<Inner>>);
 
 struct Inner {
-    #[allow(dead_code)] // until it judges
     live: Live,
+    argon: Argon,
+    throttle: Throttle,
+    counters: Arc<Counters>,
+    log: Log,
 }
 
 impl std::fmt::Debug for Gate {
@@ -28,36 +36,89 @@ impl Gate {
         Self(None)
     }
 
-    /// One that judges by the configuration, as it is at each request. Needs a Tokio runtime.
+    /// One that judges by the configuration, as it is at each request. Must be called within a Tokio runtime, whose it
+    /// stays: what takes a while runs there, whoever asks.
     #[must_use]
     pub fn new(live: Live) -> Self {
-        Self(Some(Arc::new(Inner { live })))
+        let counters = Arc::<Counters>::default();
+        Self(Some(Arc::new(Inner {
+            live,
+            argon: Argon::new(Handle::current()),
+            throttle: Throttle::default(),
+            counters,
+            log: Log::default(),
+        })))
     }
 
     /// Whether somebody may do something. A wrong login is answered after a pause, in which nothing else waits.
     ///
     /// # Errors
     /// [`Denied`] says how to answer.
-    #[allow(clippy::unused_async)] // until it judges
-    pub async fn check(&self, _request: Request) -> Result<Grant, Denied> {
-        Ok(Grant::default())
+    pub async fn check(&self, request: Request) -> Result<Grant, Denied> {
+        let Some(inner) = &self.0 else {
+            return Ok(Grant::default());
+        };
+        match inner.judge(&request).await {
+            Ok(grant) => {
+                count(&inner.counters.allowed);
+                Ok(grant)
+            }
+            Err(no) => {
+                inner.log.note(&inner.counters, &request, &no);
+                if let No::Login(_) = no {
+                    inner.throttle.failed(request.ip);
+                    if !inner.throttle.pause().await {
+                        count(&inner.counters.pauses_skipped);
+                    }
+                }
+                Err(no.denied())
+            }
+        }
     }
 
     /// Each counter: metric name, help, value.
-    pub fn counters(&self, _visit: &mut dyn FnMut(&'static str, &'static str, u64)) {}
+    pub fn counters(&self, visit: &mut dyn FnMut(&'static str, &'static str, u64)) {
+        if let Some(inner) = &self.0 {
+            inner.counters.visit(visit);
+        }
+    }
 }
 
-/// Whether a session that was let in under the old configuration may stay under the new one: its path is still there, its
-/// address still allowed, its user still has the permission and the same password. A function of its arguments alone, so
-/// that any node can judge any session by its principal.
-#[must_use]
-pub fn still_allowed(
-    _old: &Config,
-    _new: &Config,
-    _principal: &str,
-    _action: Action,
-    _path: &str,
-    _ip: IpAddr,
-) -> bool {
-    true
+impl Inner {
+    async fn judge(&self, request: &Request) -> Result<Grant, No> {
+        let config = self.live.now();
+        if !allows_address(&config, request.action, &request.path, request.ip) {
+            return Err(No::Address);
+        }
+        if !request.credentials.is_empty()
+            && let Some(wait) = self.throttle.wait(request.ip, config.fabric.limits.failed_logins)
+        {
+            return Err(No::TooMany(wait));
+        }
+        match config.auth.method {
+            AuthMethod::Internal => internal::judge(&config.auth, request, &self.argon).await,
+            AuthMethod::Http | AuthMethod::Jwt => Err(No::Unavailable("this method is not there yet")),
+        }
+    }
 }
+
+/// Whether the path that a stream comes under is for this address: `publishIPs`, `readIPs`. A stream without a path is
+/// refused elsewhere.
+pub(crate) fn allows_address(config: &Config, action: Action, path: &str, ip: std::net::IpAddr) -> bool {
+    let found = match action {
+        Action::Publish | Action::Read | Action::Playback => StreamName::new(path).ok(),
+        Action::Api | Action::Metrics | Action::Pprof => None,
+    };
+    let Some(found) = found.and_then(|name| config.paths.find(&name)) else {
+        return true;
+    };
+    let rules = match action {
+        Action::Publish => &found.conf.publish_ips,
+        _ => &found.conf.read_ips,
+    };
+    rules.is_empty() || rules.iter().any(|rule| rule.contains(ip))
+}
+
+#[cfg(test)]
+#[path = "gate_tests.rs"]
+mod tests;

@@ -1,8 +1,18 @@
 //! Who may publish, read and administer: one gate that every face asks, by the users of the file, an HTTP callback or JWT.
 //! How a client shows who it is (headers, URLs, digests) is read here too; how it is refused is worded by each face.
 
+mod answers;
+mod argon;
+mod compare;
+mod credentials;
 mod gate;
+mod internal;
 mod request;
+mod still;
+mod throttle;
+mod verdict;
 
-pub use gate::{Gate, still_allowed};
+pub use credentials::without_secrets;
+pub use gate::Gate;
 pub use request::{Action, Credentials, Denied, DigestAnswer, Grant, Protocol, Request, client_ip};
+pub use still::still_allowed;

@@ -1,7 +1,7 @@
 //! What the gate is asked, and what it answers.
 //! Judging is the gate's work.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use weft_config::{IpRule, Secret};
 use weft_wire::SessionId;
@@ -54,22 +54,10 @@ pub struct Credentials {
     pub login: Option<(String, Secret)>,
     /// A token: Bearer, `?jwt=`, `?token=`.
     pub token: Option<Secret>,
+    /// The token stood in the URL.
+    pub token_in_url: bool,
     /// A digest whose nonce is one that this server gave to this very connection; checked by the RTSP server.
     pub digest: Option<DigestAnswer>,
-}
-
-impl Credentials {
-    /// True when the client shows nothing.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.login.is_none() && self.token.is_none() && self.digest.is_none()
-    }
-
-    /// From an `Authorization` header (Basic or Bearer; Digest is the RTSP server's business) and a URL's query.
-    #[must_use]
-    pub fn from_http(_authorization: Option<&str>, _query: &str) -> Self {
-        Self::default()
-    }
 }
 
 /// Somebody wants to do something.
@@ -119,10 +107,54 @@ pub enum Denied {
     Unavailable(String),
 }
 
-/// The client's address: the peer's, or, where the peer is a trusted proxy, the last address in `X-Forwarded-For` that is
-/// none.
+/// The client's address: the peer's, or, where the peer is a trusted proxy, the last address in `X-Forwarded-For` (all of
+/// its lines joined by commas) that is none. What is no address ends the search: the proxy that let it through is the client.
 #[must_use]
 pub fn client_ip(peer: IpAddr, forwarded_for: Option<&str>, trusted: &[IpRule]) -> IpAddr {
-    let _ = (forwarded_for, trusted);
-    peer.to_canonical()
+    let trusts = |ip: IpAddr| trusted.iter().any(|rule| rule.contains(ip));
+    let mut client = peer.to_canonical();
+    for hop in forwarded_for.unwrap_or_default().rsplit(',') {
+        let hop = hop.trim();
+        if !trusts(client) || hop.is_empty() {
+            break;
+        }
+        // Some proxies write the port too.
+        let address = hop
+            .parse()
+            .ok()
+            .or_else(|| Some(hop.parse::<SocketAddr>().ok()?.ip()));
+        let Some(address) = address else { break };
+        client = IpAddr::to_canonical(&address);
+    }
+    client
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_trusted_proxys_word_about_the_client_counts() {
+        let trusted: Vec<IpRule> = ["10.0.0.0/8", "::1"].map(|r| r.parse().unwrap()).to_vec();
+        for (peer, forwarded, client) in [
+            ("192.0.2.1", None, "192.0.2.1"),
+            ("192.0.2.1", Some("198.51.100.7"), "192.0.2.1"),
+            ("::ffff:10.0.0.1", Some("198.51.100.7"), "198.51.100.7"),
+            ("::ffff:10.0.0.1", None, "10.0.0.1"),
+            (
+                "10.0.0.1",
+                Some("6.6.6.6, 198.51.100.7, 10.0.0.2"),
+                "198.51.100.7",
+            ),
+            ("10.0.0.1", Some("198.51.100.7:4711"), "198.51.100.7"),
+            ("10.0.0.1", Some("[2001:db8::1]:80"), "2001:db8::1"),
+            ("10.0.0.1", Some("6.6.6.6, unknown, 10.0.0.2"), "10.0.0.2"),
+            ("10.0.0.1", Some("10.0.0.3, 10.0.0.2"), "10.0.0.3"),
+            ("10.0.0.1", Some(""), "10.0.0.1"),
+            ("::1", Some("2001:db8::2"), "2001:db8::2"),
+        ] {
+            let ip = client_ip(peer.parse().unwrap(), forwarded, &trusted);
+            assert_eq!(ip, client.parse::<IpAddr>().unwrap(), "{peer} {forwarded:?}");
+        }
+    }
 }
