@@ -16,6 +16,7 @@ mod packing;
 mod publication;
 mod registry;
 mod service;
+mod settings;
 mod subscription;
 mod table;
 #[cfg(feature = "testing")]
@@ -30,6 +31,7 @@ pub use owner::{StreamOwner, UnitsAnswer};
 pub use publication::{DropReason, Publication, Publish, Sent};
 pub use registry::{Claim, Registered, Registry};
 pub use service::{NodeReply, NodeRequest, NodeService, PublisherEvents, Serving};
+pub use settings::{PutError, Revision, Scope, Setting, SettingsStore, SettingsView};
 pub use subscription::{Delivery, MediaFilter, Subscription};
 
 use futures::future::BoxFuture;

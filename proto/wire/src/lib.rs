@@ -19,7 +19,7 @@ pub use message::{
     CloseReason, KeyframeRequest, Kick, Message, OwnerInfo, OwnerRequest, StreamEnded, StreamRecord,
     StreamState, UnitsEnd, UnitsFrom, UnitsRequest,
 };
-pub use name::{MAX_ESCAPED_LEN, NameError, NodeName, StreamName};
+pub use name::{MAX_ESCAPED_LEN, NameError, NodeName, StreamName, escape, unescape};
 pub use node::{Guest, NodeAddresses, NodeLimits, NodeLoad, NodeRecord, NodeRole};
 pub use node_messages::{
     CloseReply, CloseRequest, DrainReply, DrainRequest, HubReport, NodeReport, OfferReply, OfferRequest,

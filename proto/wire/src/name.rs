@@ -73,7 +73,9 @@ fn escaped_len(name: &str) -> usize {
     name.bytes().map(|b| if plain(b) { 1 } else { 3 }).sum()
 }
 
-fn escape(name: &str) -> String {
+/// Any text in the form used in subjects and KV keys: every byte but letters, digits, `_`, `-` and `/` as `=XX`.
+#[must_use]
+pub fn escape(name: &str) -> String {
     use fmt::Write;
     let mut out = String::with_capacity(escaped_len(name));
     for b in name.bytes() {
@@ -87,7 +89,9 @@ fn escape(name: &str) -> String {
     out
 }
 
-fn unescape(text: &str) -> Option<String> {
+/// The inverse of [`escape`]; `None` where an escape is cut off, is no hex, or the whole is no UTF-8.
+#[must_use]
+pub fn unescape(text: &str) -> Option<String> {
     let mut out = Vec::with_capacity(text.len());
     let mut bytes = text.bytes();
     while let Some(b) = bytes.next() {

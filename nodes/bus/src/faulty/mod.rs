@@ -5,8 +5,9 @@ mod bus;
 mod delivery;
 mod publication;
 mod registry;
+mod settings;
 
-use crate::{Bus, BusState, Error, Registry};
+use crate::{Bus, BusState, Error, Registry, SettingsStore};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -140,6 +141,13 @@ impl Faulty {
     #[must_use]
     pub fn registry(&self, inner: Arc<dyn Registry>) -> Arc<dyn Registry> {
         Arc::new(registry::FaultyRegistry::new(inner, self.shared.clone()))
+    }
+
+    /// Settings behind the same switch: while cut, every call of them fails and their view stays as it was. Must be called
+    /// inside a Tokio runtime.
+    #[must_use]
+    pub fn settings(&self, inner: Arc<dyn SettingsStore>) -> Arc<dyn SettingsStore> {
+        Arc::new(settings::FaultySettings::new(inner, self.shared.clone()))
     }
 
     /// Messages with units lost so far, by the dice or by a cut.

@@ -4,6 +4,7 @@
 mod leases;
 mod nodes;
 mod registry;
+mod settings;
 mod topic;
 
 use crate::{
@@ -34,6 +35,7 @@ struct Shared {
     records: Mutex<registry::Records>,
     questions: Mutex<nodes::Nodes>,
     leases: Arc<leases::NodeTable>,
+    settings: settings::Settings,
     counters: Arc<Counters>,
     state: watch::Sender<BusState>,
     started: Instant,
@@ -64,6 +66,7 @@ impl MemoryBus {
                 records: Mutex::new(registry::Records::new()),
                 questions: Mutex::default(),
                 leases,
+                settings: settings::Settings::new(),
                 counters: Arc::default(),
                 state: watch::Sender::new(BusState::Connected(1)),
                 started: Instant::now(),

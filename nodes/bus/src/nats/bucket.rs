@@ -52,6 +52,11 @@ impl Bucket {
         }
     }
 
+    /// Its name.
+    pub(super) fn name(&self) -> &str {
+        &self.config.bucket
+    }
+
     /// The bucket on the connection there is now.
     pub(super) async fn find(&self) -> Result<Found, Error> {
         if !self.link.is_up() {

@@ -6,6 +6,7 @@ mod bucket;
 mod choice;
 mod config;
 mod feed;
+mod follow;
 mod hint;
 mod leases;
 mod link;
@@ -17,13 +18,14 @@ mod reign;
 mod request;
 mod roll;
 mod server;
+mod settings;
 
 pub use config::{Credentials, NatsConfig, Tls};
 pub(crate) use feed::Feed;
 
 use crate::{
     Bus, BusState, Counters, Error, Leases, MediaFilter, NodeReply, NodeRequest, NodeService, Publication,
-    PublisherEvents, Registry, RequestError, Serving, StreamOwner, Subscription, UnitsAnswer,
+    PublisherEvents, Registry, RequestError, Serving, SettingsStore, StreamOwner, Subscription, UnitsAnswer,
 };
 use config::Purpose;
 use futures::FutureExt;
@@ -55,6 +57,15 @@ pub struct NatsBus {
     tasks: Vec<JoinHandle<()>>,
 }
 
+/// Everything a node has of the fabric.
+#[allow(missing_docs)] // named by their types
+pub struct Ends {
+    pub bus: Arc<dyn Bus>,
+    pub registry: Arc<dyn Registry>,
+    pub leases: Arc<dyn Leases>,
+    pub settings: Arc<dyn SettingsStore>,
+}
+
 impl NatsBus {
     /// Connects a node. If no server answers, the node is given its bus in the state [`BusState::Away`] and goes on waiting
     /// for one, saying so in the log.
@@ -64,9 +75,31 @@ impl NatsBus {
     pub async fn connect(
         config: NatsConfig,
     ) -> Result<(Arc<dyn Bus>, Arc<dyn Registry>, Arc<dyn Leases>), Error> {
+        let (bus, registry, leases) = Self::join(&config).await?;
+        Ok((bus, registry, leases))
+    }
+
+    /// The same with the settings of the whole fabric, which are followed from now on.
+    ///
+    /// # Errors
+    /// As [`Self::connect`].
+    pub async fn connect_with_settings(config: NatsConfig) -> Result<Ends, Error> {
+        let (bus, registry, leases) = Self::join(&config).await?;
+        let settings = Arc::new(settings::NatsSettings::new(bus.control.clone(), &config));
+        Ok(Ends {
+            bus,
+            registry,
+            leases,
+            settings,
+        })
+    }
+
+    async fn join(
+        config: &NatsConfig,
+    ) -> Result<(Arc<Self>, Arc<registry::NatsRegistry>, Arc<leases::NatsLeases>), Error> {
         let counters = Arc::new(Counters::default());
-        let media = Link::open(&config, Purpose::Media, counters.clone()).await?;
-        let control = Link::open(&config, Purpose::Control, counters.clone()).await?;
+        let media = Link::open(config, Purpose::Media, counters.clone()).await?;
+        let control = Link::open(config, Purpose::Control, counters.clone()).await?;
         let publishers = Arc::new(Publishers::new(&media));
         let state = watch::Sender::new(BusState::Away);
         let bus = Arc::new(Self {
@@ -84,8 +117,8 @@ impl NatsBus {
             counters,
         });
         bus.first_word().await?;
-        let registry = registry::NatsRegistry::new(bus.control.clone(), &config);
-        let leases = leases::NatsLeases::new(bus.control.clone(), &config);
+        let registry = registry::NatsRegistry::new(bus.control.clone(), config);
+        let leases = leases::NatsLeases::new(bus.control.clone(), config);
         Ok((bus, Arc::new(registry), Arc::new(leases)))
     }
 

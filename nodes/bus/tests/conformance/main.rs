@@ -13,6 +13,7 @@ mod leases;
 mod nodes;
 mod questions;
 mod registry;
+mod settings;
 mod source;
 
 use fixture::Fixture;
@@ -87,6 +88,17 @@ macro_rules! lease_cases {
     };
 }
 
+macro_rules! settings_cases {
+    ($fixture:expr) => {
+        on! { $fixture;
+            settings: an_empty_table_is_known_to_be_empty, what_is_written_is_seen_by_all,
+                a_setting_is_replaced_only_by_who_knows_its_revision,
+                what_is_removed_is_gone_for_all_and_may_come_again, of_many_writers_at_once_each_change_is_kept,
+                what_is_too_large_is_refused_in_words, what_was_known_stays_while_the_table_is_away;
+        }
+    };
+}
+
 /// Cases that hold although units are lost.
 macro_rules! lossy_cases {
     ($fixture:expr) => {
@@ -135,6 +147,20 @@ mod leases_nats {
             a_table_that_loses_all_its_entries_takes_nobody_away,
             a_server_that_comes_back_empty_gets_the_leases_again,
             a_watch_that_the_server_forgot_begins_anew, marks_of_released_leases_expire;
+    }
+}
+
+mod settings_memory {
+    use super::settings::Tables;
+    settings_cases!(Tables::memory().await);
+}
+
+mod settings_nats {
+    use super::settings::Tables;
+    settings_cases!(Tables::nats().await);
+    on! { Tables::nats().await;
+        settings: settings_survive_the_server_and_every_node,
+            a_server_that_comes_back_empty_gets_the_settings_again;
     }
 }
 

@@ -154,6 +154,62 @@ async fn with_the_shipped_permissions_leases_and_questions_between_nodes_work_fo
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn with_the_shipped_permissions_each_role_sets_and_sees_what_is_set() {
+    use weft_bus::Scope;
+    let server = server().await;
+    let mut tables = Vec::new();
+    // The first makes the bucket.
+    for role in ["egress", "ingest", "standalone"] {
+        let ends = NatsBus::connect_with_settings(config(&server, role))
+            .await
+            .unwrap();
+        connected(&ends.bus, 1).await;
+        let scope = Scope::Path(role.to_owned());
+        let at = ends.settings.put(scope.clone(), "1".into(), None).await.unwrap();
+        let at = ends
+            .settings
+            .put(scope.clone(), "2".into(), Some(at))
+            .await
+            .unwrap();
+        assert_eq!(
+            ends.settings.get(scope.clone()).await.unwrap().unwrap().revision,
+            at
+        );
+        ends.settings.delete(scope.clone(), at).await.unwrap();
+        ends.settings.put(scope, "3".into(), None).await.unwrap();
+        tables.push((role, ends));
+    }
+    for (role, ends) in &tables {
+        let mut view = ends.settings.view();
+        let all = view
+            .wait_for(|view| view.settings.len() == 3 && view.settings.values().all(|s| &*s.value == "3"));
+        timeout(Duration::from_secs(5), all)
+            .await
+            .unwrap_or_else(|_| panic!("{role} sees all"))
+            .unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_role_may_end_the_bucket_of_settings_or_hear_it_but_by_its_own_inbox() {
+    let server = server().await;
+    for role in ["egress", "ingest", "standalone"] {
+        let (client, mut refusals) = bare(&server, role).await;
+        for subject in [
+            "$JS.API.STREAM.DELETE.KV_weft_config",
+            "$JS.API.STREAM.PURGE.KV_weft_config",
+            "$JS.API.STREAM.UPDATE.KV_weft_config",
+            "$JS.API.CONSUMER.DELETE.KV_weft_config.x",
+        ] {
+            client.publish(subject, "".into()).await.unwrap();
+            refused(&mut refusals, subject).await;
+        }
+        drop(client.subscribe("$KV.weft_config.>").await.unwrap());
+        refused(&mut refusals, "$KV.weft_config.>").await;
+    }
+}
+
 /// A bare client of a role and what the server refuses it.
 async fn bare(server: &NatsServer, role: &str) -> (Client, mpsc::Receiver<String>) {
     let (said, refusals) = mpsc::channel(64);
