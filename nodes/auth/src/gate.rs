@@ -2,10 +2,12 @@
 //! Each way of judging has a module of its own.
 
 use crate::argon::Argon;
-use crate::internal;
+use crate::callback::Callback;
+use crate::keys::{AGAIN, KeySet};
 use crate::request::{Action, Denied, Grant, Request};
 use crate::throttle::Throttle;
 use crate::verdict::{Counters, Log, No, count};
+use crate::{internal, token};
 use std::sync::Arc;
 use tokio::runtime::Handle;
 use weft_config::{AuthMethod, Config, Live};
@@ -18,6 +20,8 @@ pub struct Gate(Option<Arc<Inner>>);
 struct Inner {
     live: Live,
     argon: Argon,
+    callback: Callback,
+    keys: KeySet,
     throttle: Throttle,
     counters: Arc<Counters>,
     log: Log,
@@ -40,8 +44,11 @@ impl Gate {
     /// stays: what takes a while runs there, whoever asks.
     #[must_use]
     pub fn new(live: Live) -> Self {
+        crate::crypto::install();
         let counters = Arc::<Counters>::default();
         Self(Some(Arc::new(Inner {
+            callback: Callback::new(Handle::current(), Arc::clone(&counters)),
+            keys: KeySet::new(live.clone(), Arc::clone(&counters), AGAIN),
             live,
             argon: Argon::new(Handle::current()),
             throttle: Throttle::default(),
@@ -76,6 +83,13 @@ impl Gate {
         }
     }
 
+    /// Fetches the keys of tokens again, as after an hour; not more often than every 10 s.
+    pub fn refresh_keys(&self) {
+        if let Some(inner) = &self.0 {
+            inner.keys.refresh();
+        }
+    }
+
     /// Each counter: metric name, help, value.
     pub fn counters(&self, visit: &mut dyn FnMut(&'static str, &'static str, u64)) {
         if let Some(inner) = &self.0 {
@@ -97,7 +111,8 @@ impl Inner {
         }
         match config.auth.method {
             AuthMethod::Internal => internal::judge(&config.auth, request, &self.argon).await,
-            AuthMethod::Http | AuthMethod::Jwt => Err(No::Unavailable("this method is not there yet")),
+            AuthMethod::Http => self.callback.judge(&config.auth.http, request).await,
+            AuthMethod::Jwt => token::judge(&config.auth.jwt, request, &self.keys).await,
         }
     }
 }

@@ -3,13 +3,20 @@
 
 mod answers;
 mod argon;
+mod callback;
+mod client;
 mod compare;
 mod credentials;
+mod crypto;
 mod gate;
 mod internal;
+mod keys;
 mod request;
 mod still;
+#[cfg(test)]
+mod testing;
 mod throttle;
+mod token;
 mod verdict;
 
 pub use credentials::without_secrets;
