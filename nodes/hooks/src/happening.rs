@@ -45,3 +45,13 @@ pub enum Happening {
         reason: CloseReason,
     },
 }
+
+impl Happening {
+    /// True for what ends something that began before.
+    pub(crate) fn is_end(&self) -> bool {
+        match self {
+            Self::Connected { .. } | Self::Available { .. } | Self::Read { .. } => false,
+            Self::Disconnected { .. } | Self::Unavailable { .. } | Self::Unread { .. } => true,
+        }
+    }
+}
