@@ -1,9 +1,11 @@
 //! Who may do what, as the configuration says it: users with their permissions, the HTTP callback, JWT.
 //! Judging a request by it is the auth crate's business.
 
-use crate::{IpRule, Pattern, Secret};
+use crate::{IpRule, Paths, Pattern, Secret};
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use std::sync::Arc;
+use weft_wire::StreamName;
 
 /// What somebody wants to do; MediaMTX's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -48,6 +50,8 @@ pub enum PathMatch {
     Exact(String),
     /// `~...`: those whose name the expression finds.
     Pattern(Pattern),
+    /// Those that come under the path of this name, among these paths; what the logins of paths mean in older files.
+    Under(String, Arc<Paths>),
 }
 
 impl PathMatch {
@@ -58,6 +62,10 @@ impl PathMatch {
             Self::Any => true,
             Self::Exact(name) => name == path,
             Self::Pattern(pattern) => pattern.is_match(path),
+            Self::Under(name, paths) => StreamName::new(path)
+                .ok()
+                .and_then(|stream| paths.find(&stream))
+                .is_some_and(|found| found.conf.name == *name),
         }
     }
 }
@@ -168,7 +176,7 @@ impl Default for JwtAuth {
             jwks: String::new(),
             jwks_fingerprint: String::new(),
             claim_key: "mediamtx_permissions".to_owned(),
-            exclude: without_streams(),
+            exclude: Vec::new(),
             in_http_query: true,
             issuer: String::new(),
             audience: String::new(),
@@ -220,10 +228,7 @@ impl Default for Auth {
                 anybody(&[], streams.to_vec()),
                 anybody(&["127.0.0.1", "::1"], without_streams()),
             ],
-            http: HttpAuth {
-                exclude: without_streams(),
-                ..HttpAuth::default()
-            },
+            http: HttpAuth::default(),
             jwt: JwtAuth::default(),
             rtsp_methods: vec![RtspAuthMethod::Basic],
         }

@@ -1,12 +1,12 @@
 //! The configuration as the program uses it: every value checked, nothing optional that has a default.
-//! Reading it from YAML is `file` and `validate`.
+//! Reading it is the business of `layers` and `typed`.
 
 use crate::{
-    Auth, Command, Encryption, Error, IpRule, ListenAddress, PathConf, Paths, Secret, TlsFiles, Webhook,
-    file, validate,
+    Auth, Base, Command, Encryption, Error, IpRule, ListenAddress, PathConf, Paths, Secret, TlsFiles, Webhook,
 };
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 use weft_wire::NodeName;
 
@@ -293,8 +293,9 @@ pub struct Limits {
 
 impl Default for Config {
     fn default() -> Self {
-        validate::checked(file::File::default(), Faces::Both)
-            .expect("the defaults are valid, as a test shows")
+        static DEFAULTS: OnceLock<Config> = OnceLock::new();
+        let read = || Config::parse("", "defaults").expect("the defaults are valid, as a test shows");
+        DEFAULTS.get_or_init(read).clone()
     }
 }
 
@@ -304,11 +305,12 @@ impl Config {
     /// # Errors
     /// When it cannot be read, or is no configuration; says where and what to write instead.
     pub fn load(path: &Path, faces: Faces) -> Result<Self, Error> {
-        let text = std::fs::read_to_string(path).map_err(|source| Error::Read {
-            path: path.to_owned(),
-            source,
-        })?;
-        Self::parse_for(&text, &path.display().to_string(), faces)
+        let base = Base {
+            file: Some(path.to_owned()),
+            faces,
+            ..Base::default()
+        };
+        base.read()?.config()
     }
 
     /// Reads YAML for a node with both faces; `origin` names it in errors.
@@ -324,59 +326,16 @@ impl Config {
     /// # Errors
     /// When it is no configuration.
     pub fn parse_for(text: &str, origin: &str, faces: Faces) -> Result<Self, Error> {
-        let file = file::read(text).map_err(|problem| Error::Syntax {
-            origin: origin.to_owned(),
-            problem,
-        })?;
-        validate::checked(file, faces).map_err(|problems| Error::Invalid {
-            origin: origin.to_owned(),
-            problems,
-        })
-    }
-
-    /// Replaces `fabric.nats.servers` by a comma-separated list of URLs.
-    pub fn set_nats_servers(&mut self, list: &str) {
-        let servers = list.split(',').map(|s| s.trim().to_owned()).collect();
-        validate::take_servers(&mut self.fabric.nats, servers);
-    }
-
-    /// Replaces `fabric.nodeName`.
-    ///
-    /// # Errors
-    /// When it is no name.
-    pub fn set_node_name(&mut self, name: &str) -> Result<(), Error> {
-        let name = NodeName::new(name).map_err(|e| Error::Invalid {
-            origin: "command line".to_owned(),
-            problems: vec![crate::Problem::of("fabric.nodeName", e.to_string())],
-        })?;
-        self.fabric.node_name = Some(name);
-        Ok(())
-    }
-
-    /// Checks again after values were replaced, for instance by the command line.
-    ///
-    /// # Errors
-    /// What is wrong with the values together.
-    pub fn revalidate(&self, origin: &str, faces: Faces) -> Result<(), Error> {
-        validate::together(self, faces).map_err(|problems| Error::Invalid {
-            origin: origin.to_owned(),
-            problems,
-        })
-    }
-
-    /// The effective configuration as YAML, secrets redacted.
-    #[must_use]
-    pub fn to_yaml(&self) -> String {
-        serde_saphyr::to_string(&file::File::from(self)).expect("plain values always have a YAML form")
+        let base = Base {
+            faces,
+            ..Base::default()
+        };
+        base.parse(text, origin)?.config()
     }
 
     /// What deserves a word although nothing is wrong.
     #[must_use]
     pub fn notices(&self) -> Vec<String> {
-        let mut notices = self.notices.clone();
-        if self.hls_address != Self::default().hls_address {
-            notices.push("hlsAddress: HLS is not served yet; the key has no effect".to_owned());
-        }
-        notices
+        self.notices.clone()
     }
 }

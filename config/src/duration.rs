@@ -67,7 +67,14 @@ impl FromStr for Span {
 
 impl fmt::Display for Span {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (seconds, nanos) = (self.0.as_secs(), self.0.subsec_nanos());
+        let (all, nanos) = (self.0.as_secs(), self.0.subsec_nanos());
+        let (days, seconds) = (all / 86_400, all % 86_400);
+        if days > 0 {
+            write!(f, "{days}d")?;
+            if seconds == 0 && nanos == 0 {
+                return Ok(());
+            }
+        }
         if seconds == 0 && nanos != 0 {
             return if nanos % 1_000_000 == 0 {
                 write!(f, "{}ms", nanos / 1_000_000)
@@ -109,11 +116,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_are_written_as_go_writes_them() {
-        for text in ["10s", "1h0m0s", "500ms", "1m0s", "1.5s", "0s", "20us", "24h0m0s"] {
+    fn durations_are_written_as_go_writes_them_and_days_as_mediamtx_does() {
+        for text in [
+            "10s", "1h0m0s", "500ms", "1m0s", "1.5s", "0s", "20us", "1d", "2d1h0m0s", "1d500ms",
+        ] {
             assert_eq!(text.parse::<Span>().unwrap().to_string(), text);
         }
-        assert_eq!("1d".parse::<Span>().unwrap().to_string(), "24h0m0s");
+        assert_eq!("24h0m0s".parse::<Span>().unwrap().to_string(), "1d");
     }
 
     #[test]

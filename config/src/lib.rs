@@ -6,13 +6,16 @@ mod auth;
 mod config;
 mod duration;
 mod error;
-mod file;
 mod ip_rule;
 mod layers;
 mod live;
 mod nearest;
 mod path_conf;
+mod rewrite;
+mod schema;
 mod secret;
+mod tree;
+mod typed;
 mod validate;
 
 pub use address::ListenAddress;

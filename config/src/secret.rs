@@ -4,6 +4,9 @@
 use serde::{Deserialize, Serialize, Serializer};
 use std::fmt;
 
+/// What is shown in place of a secret.
+pub(crate) const REDACTED: &str = "<redacted>";
+
 /// A password or token. Empty means none.
 #[derive(Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(transparent)]
@@ -31,7 +34,7 @@ impl Secret {
 
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.is_empty() { "" } else { "<redacted>" })
+        f.write_str(if self.is_empty() { "" } else { REDACTED })
     }
 }
 

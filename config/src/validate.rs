@@ -1,13 +1,10 @@
-//! From the file as written to the configuration as used: what each value must be, and what values must be together.
+//! What values must be together, and within which bounds.
 //! All problems are collected, so that one look mends them all.
 
-use crate::config::{Config, Fabric, Faces, Limits, Nats};
-use crate::file::{FabricFile, File, NatsFile};
-use crate::{ListenAddress, Problem, Secret};
+use crate::config::{Config, Faces, Nats};
+use crate::{Encryption, ListenAddress, Problem};
 use std::net::IpAddr;
-use std::path::PathBuf;
 use std::time::Duration;
-use weft_wire::NodeName;
 
 /// A keyframe costs a publisher several ordinary frames; more often than this it would starve its picture.
 const SHORTEST_KEYFRAME_INTERVAL: Duration = Duration::from_millis(250);
@@ -21,159 +18,8 @@ const SMALLEST_BITS_PER_SECOND: u64 = 100_000;
 /// Shards take ports one after the other; more threads than this is a slip of the pen.
 const MOST_SHARDS: usize = 64;
 
-/// The configuration of a node with these faces, or everything that is wrong with it.
-pub(crate) fn checked(file: File, faces: Faces) -> Result<Config, Vec<Problem>> {
-    let mut problems = Vec::new();
-    let config = Config {
-        log_level: file.log_level,
-        read_timeout: file.read_timeout.0,
-        write_timeout: file.write_timeout.0,
-        api: file.api,
-        api_address: file.api_address,
-        metrics: file.metrics,
-        metrics_address: file.metrics_address,
-        rtsp_address: file.rtsp_address,
-        rtp_address: file.rtp_address,
-        rtcp_address: file.rtcp_address,
-        hls_address: file.hls_address,
-        webrtc_address: file.webrtc_address,
-        webrtc_local_udp_address: file.webrtc_local_udp_address,
-        webrtc_additional_hosts: file.webrtc_additional_hosts,
-        log: crate::LogSettings {
-            destinations: vec![crate::LogDestination::Stderr],
-            file: PathBuf::from("mediamtx.log"),
-            structured: false,
-        },
-        rtsp_tls: crate::FaceTls::default(),
-        webrtc_tls: crate::FaceTls::default(),
-        api_tls: crate::FaceTls::default(),
-        metrics_tls: crate::FaceTls::default(),
-        trusted_proxies: crate::TrustedProxies::default(),
-        allow_origins: crate::AllowOrigins::default(),
-        ice_servers: Vec::new(),
-        auth: crate::Auth::default(),
-        run_on_connect: None,
-        run_on_disconnect: None,
-        on_event: None,
-        path_defaults: crate::PathConf::named(""),
-        paths: crate::Paths::default(),
-        fabric: fabric(file.fabric, &mut problems),
-        notices: Vec::new(),
-    };
-    together(&config, faces).unwrap_or_else(|more| problems.extend(more));
-    if problems.is_empty() {
-        Ok(config)
-    } else {
-        Err(problems)
-    }
-}
-
-fn optional(path: String) -> Option<PathBuf> {
-    (!path.is_empty()).then(|| PathBuf::from(path))
-}
-
-fn fabric(file: FabricFile, problems: &mut Vec<Problem>) -> Fabric {
-    let node_name = (!file.node_name.is_empty())
-        .then(|| NodeName::new(&file.node_name))
-        .transpose()
-        .unwrap_or_else(|e| {
-            problems.push(Problem::of("fabric.nodeName", e.to_string()));
-            None
-        });
-    Fabric {
-        node_name,
-        advertised_host: (!file.advertised_host.is_empty()).then_some(file.advertised_host),
-        nats: nats(file.nats),
-        override_publisher: file.override_publisher,
-        publisher_grace: file.publisher_grace.0,
-        reader_linger: file.reader_linger.0,
-        describe_timeout: file.describe_timeout.0,
-        keyframe_interval: file.keyframe_interval.0,
-        drain_timeout: file.drain_timeout.0,
-        webrtc_shards: file.webrtc_shards,
-        dtls_certificate: optional(file.dtls_certificate),
-        address_file: optional(file.address_file),
-        settings_file: None,
-        otlp_endpoint: None,
-        limits: Limits {
-            publishers: file.limits.publishers,
-            pending_publishers: file.limits.pending_publishers,
-            readers: file.limits.readers,
-            rtsp_connections: file.limits.rtsp_connections,
-            bits_per_second: file.limits.bits_per_second,
-            connections_per_address: 0,
-            sessions_per_address: 0,
-            http_connections: 4_000,
-            requests_per_second: 0,
-            failed_logins: 10,
-        },
-    }
-}
-
-fn nats(file: NatsFile) -> Nats {
-    let mut nats = Nats {
-        servers: Vec::new(),
-        user: file.user,
-        password: file.password,
-        token: file.token,
-        credentials_file: optional(file.credentials_file),
-        nkey_file: optional(file.nkey_file),
-        ca_file: optional(file.ca_file),
-        replicas: file.replicas,
-        monitor: file.monitor,
-    };
-    take_servers(&mut nats, file.servers);
-    nats
-}
-
-/// Takes the servers over; `nats://user:password@host` gives its user and password, so that no URL holds a secret.
-pub(crate) fn take_servers(nats: &mut Nats, servers: Vec<String>) {
-    nats.servers = servers
-        .into_iter()
-        .map(|server| {
-            let Some((scheme, rest)) = server.split_once("://") else {
-                return server;
-            };
-            let Some((login, host)) = rest.rsplit_once('@') else {
-                return server;
-            };
-            // As NATS clients have it: one word alone is a token, and letters that a URL cannot hold are escaped.
-            match login.split_once(':') {
-                Some((user, password)) => {
-                    nats.user = percent_decoded(user);
-                    nats.password = Secret::new(percent_decoded(password));
-                }
-                None => nats.token = Secret::new(percent_decoded(login)),
-            }
-            format!("{scheme}://{host}")
-        })
-        .collect();
-}
-
-/// Escapes of a URL undone; what is no `%XX` stays as it is.
-fn percent_decoded(text: &str) -> String {
-    let mut pieces = text.split('%');
-    let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
-    for piece in pieces {
-        let hex = piece
-            .get(..2)
-            .filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                bytes.extend_from_slice(&piece.as_bytes()[2..]);
-            }
-            None => {
-                bytes.push(b'%');
-                bytes.extend_from_slice(piece.as_bytes());
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
 /// Checks what values must be together and within which bounds.
-pub(crate) fn together(config: &Config, faces: Faces) -> Result<(), Vec<Problem>> {
+pub(crate) fn together(config: &Config, faces: Faces) -> Vec<Problem> {
     let mut problems = Vec::new();
     addresses(config, faces, &mut problems);
     times(config, &mut problems);
@@ -211,11 +57,18 @@ pub(crate) fn together(config: &Config, faces: Faces) -> Result<(), Vec<Problem>
             format!("{} shards; write 1 to {MOST_SHARDS}", fabric.webrtc_shards),
         ));
     }
+    if fabric.otlp_endpoint.as_deref().is_some_and(|url| !is_http(url)) {
+        problems.push(Problem::of(
+            "fabric.otlpEndpoint",
+            "no URL; write it as 'http://host:4318'",
+        ));
+    }
     for (key, value) in [
         ("publishers", limits.publishers),
         ("pendingPublishers", limits.pending_publishers),
         ("readers", limits.readers),
         ("rtspConnections", limits.rtsp_connections),
+        ("httpConnections", limits.http_connections),
     ] {
         if value == 0 {
             problems.push(Problem::of(
@@ -224,18 +77,36 @@ pub(crate) fn together(config: &Config, faces: Faces) -> Result<(), Vec<Problem>
             ));
         }
     }
-    if problems.is_empty() {
-        Ok(())
-    } else {
-        Err(problems)
-    }
+    problems
+}
+
+/// True for `http://host...` and `https://host...`.
+pub(crate) fn is_http(url: &str) -> bool {
+    let rest = ["http://", "https://"]
+        .iter()
+        .find_map(|scheme| url.strip_prefix(scheme));
+    rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', ':', '?', '#']))
+        && !url.contains(char::is_whitespace)
 }
 
 fn addresses(config: &Config, faces: Faces, problems: &mut Vec<Problem>) {
     let (publishers, readers) = (faces != Faces::Readers, faces != Faces::Publishers);
+    let second = |tls: &crate::FaceTls| tls.address.filter(|_| tls.encryption != Encryption::No);
+    let (rtsps, https) = (second(&config.rtsp_tls), second(&config.webrtc_tls));
+    let none = ListenAddress::port(0);
     let tcp = [
         (publishers, "webrtcAddress", config.webrtc_address),
-        (readers, "rtspAddress", config.rtsp_address),
+        (
+            publishers && https.is_some(),
+            "webrtcTLSAddress",
+            https.unwrap_or(none),
+        ),
+        (
+            readers && config.rtsp_tls.encryption != Encryption::Strict,
+            "rtspAddress",
+            config.rtsp_address,
+        ),
+        (readers && rtsps.is_some(), "rtspsAddress", rtsps.unwrap_or(none)),
         (config.api, "apiAddress", config.api_address),
         (config.metrics, "metricsAddress", config.metrics_address),
     ];

@@ -1,7 +1,12 @@
 //! What somebody is told who makes a mistake in the file: where, what, and what to write instead.
 //! That right files mean the right thing is shown in `reference.rs`.
 
-use weft_config::{Config, Faces};
+use weft_config::{Base, Config, Faces};
+
+/// The effective configuration as it is printed.
+fn yaml(text: &str) -> String {
+    Base::default().parse(text, "x").unwrap().to_yaml()
+}
 
 fn told(text: &str) -> String {
     Config::parse(text, "weft.yml")
@@ -28,8 +33,8 @@ fn an_unknown_key_within_a_block_is_named_with_its_place() {
         "weft.yml: line 1: nodeName: unknown key; did you mean 'fabric.nodeName'?"
     );
     assert_eq!(
-        told("recordDeleteAfter: 1d\n"),
-        "weft.yml: line 1: recordDeleteAfter: unknown key; config/weft.yml lists every key there is"
+        told("subtitleLanguage: de\n"),
+        "weft.yml: line 1: subtitleLanguage: unknown key; config/weft.yml lists every key there is"
     );
 }
 
@@ -133,18 +138,20 @@ fn addresses_that_are_switched_off_do_not_clash() {
 
 #[test]
 fn secrets_are_never_shown() {
-    let config = Config::parse("fabric: {nats: {user: u, password: hidden}}\n", "x").unwrap();
+    let text = "fabric: {nats: {user: u, password: hidden}}\n";
+    let config = Config::parse(text, "x").unwrap();
     assert_eq!(config.fabric.nats.password.expose(), "hidden");
-    assert!(!config.to_yaml().contains("hidden"));
+    assert!(!yaml(text).contains("hidden"));
     assert!(!format!("{config:?}").contains("hidden"));
-    assert!(config.to_yaml().contains("<redacted>"));
-    let url = Config::parse("fabric: {nats: {servers: ['nats://u:hidden@a:4222']}}\n", "x").unwrap();
+    assert!(yaml(text).contains("<redacted>"));
+    let login = "fabric: {nats: {servers: ['nats://u:hidden@a:4222']}}\n";
+    let url = Config::parse(login, "x").unwrap();
     assert_eq!(url.fabric.nats.servers, ["nats://a:4222"]);
     assert_eq!(
         (&*url.fabric.nats.user, url.fabric.nats.password.expose()),
         ("u", "hidden")
     );
-    assert!(!format!("{url:?}{}", url.to_yaml()).contains("hidden"));
+    assert!(!format!("{url:?}{}", yaml(login)).contains("hidden"));
 }
 
 #[test]

@@ -2,14 +2,23 @@
 //! Pure: keeping the upper layer, telling other nodes of it and reading the file again are the program's business.
 
 mod change;
+mod edit;
+mod effective;
+mod sheet;
 
 pub use change::{Change, EditError, Scope, Verb};
+pub(crate) use effective::Effective;
 
-use crate::{Config, Error, Faces};
-use serde_json::Value;
+use crate::schema::global::GLOBAL;
+use crate::schema::path::PATH;
+use crate::schema::show::redact;
+use crate::{Config, Error, Faces, Problem, typed};
+use serde_json::{Map, Value};
+use sheet::Sheet;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// What a node's own layer is read from: a file, `WEFT_...` and `MTX_...` variables, the command line; the later wins.
 #[derive(Clone, Default)]
@@ -57,22 +66,44 @@ impl Base {
     /// # Errors
     /// When it is no configuration.
     pub fn parse(&self, text: &str, origin: &str) -> Result<Layers, Error> {
+        let read = Sheet::read(text, &self.environment, &self.flags);
+        let (sheet, wrong) = read.map_err(|problem| Error::Syntax {
+            origin: origin.to_owned(),
+            problem,
+        })?;
         let layers = Layers {
             origin: origin.to_owned(),
-            text: text.to_owned(),
+            sheet: Arc::new(sheet),
             faces: self.faces,
             changes: BTreeMap::new(),
         };
-        layers.config()?;
-        Ok(layers)
+        let mut problems: Vec<Problem> = wrong.into_iter().map(Problem::from).collect();
+        problems.extend(layers.typed().1);
+        if problems.is_empty() {
+            return Ok(layers);
+        }
+        Err(Error::Invalid {
+            origin: origin.to_owned(),
+            problems,
+        })
     }
 }
 
-/// A node's own layer and what was set above it. Cheap to clone is not promised; it is needed at changes only.
+impl fmt::Debug for Base {
+    /// Without values: passwords are among them.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Base")
+            .field("file", &self.file)
+            .field("faces", &self.faces)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A node's own layer and what was set above it.
 #[derive(Clone)]
 pub struct Layers {
     origin: String,
-    text: String,
+    sheet: Arc<Sheet>,
     faces: Faces,
     changes: BTreeMap<Scope, Change>,
 }
@@ -83,7 +114,26 @@ impl Layers {
     /// # Errors
     /// Everything that is wrong with them together.
     pub fn config(&self) -> Result<Config, Error> {
-        Config::parse_for(&self.text, &self.origin, self.faces)
+        let (config, problems) = self.typed();
+        match config {
+            Some(config) if problems.is_empty() => Ok(config),
+            _ => Err(Error::Invalid {
+                origin: self.origin.clone(),
+                problems,
+            }),
+        }
+    }
+
+    fn typed(&self) -> (Option<Config>, Vec<Problem>) {
+        let (config, problems) = typed::config(&self.effective(), self.faces);
+        let problems = problems
+            .into_iter()
+            .map(|problem| problem.found_in(&self.sheet.places));
+        (config, problems.collect())
+    }
+
+    fn effective(&self) -> Effective {
+        Effective::of(&self.sheet, &self.changes)
     }
 
     /// What was set above the node's own layer, as it is to be kept.
@@ -108,40 +158,65 @@ impl Layers {
     /// # Errors
     /// See [`EditError`]; nothing has changed then.
     pub fn edit(&self, scope: &Scope, verb: Verb, body: &Value) -> Result<(Self, Option<Change>), EditError> {
-        _ = (scope, verb, body);
-        Err(EditError::Refused("not yet".to_owned()))
+        let is_in_file = matches!(scope, Scope::Path(name) if self.sheet.paths.contains_key(name));
+        let kept = self.changes.get(scope);
+        let change = edit::edited(&self.effective(), is_in_file, kept, scope, verb, body)?;
+        let mut changes = self.changes.clone();
+        match &change {
+            Some(change) => changes.insert(scope.clone(), change.clone()),
+            None => changes.remove(scope),
+        };
+        let layers = self.with(changes);
+        let (_, problems) = layers.typed();
+        if problems.is_empty() {
+            return Ok((layers, change));
+        }
+        let all: Vec<String> = problems
+            .iter()
+            .map(|problem| format!("{}: {}", problem.key, problem.text))
+            .collect();
+        Err(EditError::Refused(all.join("; ")))
     }
 
     /// All keys above paths, `GET /v3/config/global/get`: MediaMTX's names and types, secrets redacted; `fabric` is ours.
     #[must_use]
     pub fn global(&self) -> Value {
-        Value::Null
+        let mut all = self.effective().global;
+        redact(GLOBAL, &mut all);
+        Value::Object(all)
     }
 
     /// `GET /v3/config/pathdefaults/get`.
     #[must_use]
     pub fn path_defaults(&self) -> Value {
-        Value::Null
+        shown_path("", self.effective().path_defaults)
     }
 
     /// One path with what it takes from the defaults, `GET /v3/config/paths/get/{name}`.
     #[must_use]
     pub fn path(&self, name: &str) -> Option<Value> {
-        _ = name;
-        None
+        let path = self.effective().paths.remove(name)?;
+        Some(shown_path(name, path))
     }
 
     /// All paths, sorted by name, `GET /v3/config/paths/list`.
     #[must_use]
     pub fn paths(&self) -> Vec<Value> {
-        Vec::new()
+        let paths = self.effective().paths.into_iter();
+        paths.map(|(name, path)| shown_path(&name, path)).collect()
     }
 
-    /// All of it as YAML, secrets redacted.
+    /// All of it as YAML, secrets redacted: every key that has an effect, and those without one that are written.
     #[must_use]
     pub fn to_yaml(&self) -> String {
-        String::new()
+        serde_saphyr::to_string(&self.effective().shown()).expect("plain values always have a YAML form")
     }
+}
+
+fn shown_path(name: &str, mut keys: Map<String, Value>) -> Value {
+    redact(PATH, &mut keys);
+    keys.insert("name".to_owned(), name.into());
+    Value::Object(keys)
 }
 
 impl fmt::Debug for Layers {

@@ -1,14 +1,19 @@
 //! The command line: subcommands, the flags that replace keys of the configuration, exit codes.
 //! What the commands do is in `command`.
 
+mod flags;
+
 use crate::check::{self, Finding, Weight};
-use crate::command;
+use crate::{command, gateway};
+use crate::health;
+pub(crate) use flags::Flags;
 use crate::node::Role;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, CommandFactory, Parser, Subcommand};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use url::Url;
-use weft_config::{Config, Error, Faces, ListenAddress};
+use weft_gateway::Settings;
+use weft_config::{Faces, ListenAddress};
 use weft_wire::StreamName;
 
 /// Exit code for a command line or configuration that cannot be used (EX_USAGE of sysexits.h).
@@ -21,34 +26,67 @@ struct Cli {
     #[command(subcommand)]
     command: Option<Command>,
     #[command(flatten)]
+    named: Named,
+    #[command(flatten)]
     flags: Flags,
+}
+
+/// The configuration file, as it is named without `--config`.
+#[derive(Debug, Clone, Default, Args)]
+struct Named {
+    /// The configuration; without one ./weft.yml, ./mediamtx.yml and /mediamtx.yml are looked for.
+    #[arg(value_name = "FILE")]
+    file: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Ingest and egress in one process; needs nothing else (the default).
-    Standalone,
+    Standalone(Named),
     /// Takes publishers; meets the other nodes on NATS.
-    Ingest,
+    Ingest(Named),
     /// Serves readers; meets the other nodes on NATS.
-    Egress,
+    Egress(Named),
     /// Standalone with a built-in publisher on the stream "demo".
-    Demo,
+    Demo(Named),
     /// Publishes a clip to running nodes, follows them when they drain, and comes back when one is lost.
     Publish(Publish),
+    /// Asks a running node whether it wants new work; exit code 0 when it does.
+    Health(Health),
+    /// The exam gateway in front of another server, which MEDIAMTX_HOST, MEDIAMTX_WHIP_PORT, MEDIAMTX_RTSP_PORT,
+    /// MEDIAMTX_WHIP_URL and MEDIAMTX_WHEP_URL name. Nodes have it on their WebRTC port.
+    Gateway(Exams),
     /// Says what is wrong with a configuration, or prints the effective one; or looks at a NATS server's settings.
     Check(Look),
+}
+
+/// Whom `health` asks.
+#[derive(Debug, Clone, Default, Args)]
+struct Health {
+    /// Without one: this host's node, at the control API's address of the configuration.
+    #[arg(value_name = "URL")]
+    url: Option<String>,
 }
 
 /// What else `check` looks at.
 #[derive(Debug, Clone, Default, Args)]
 struct Look {
+    #[command(flatten)]
+    named: Named,
     /// A NATS server's configuration file: says what live media wants otherwise.
     #[arg(long, value_name = "FILE")]
     nats_conf: Option<PathBuf>,
     /// A NATS server's monitoring port, such as http://localhost:8222: the same as far as it shows.
     #[arg(long, value_name = "URL")]
     nats_monitor: Option<String>,
+}
+
+/// What `weft gateway` is told.
+#[derive(Debug, Clone, Args)]
+struct Exams {
+    /// Where /api/webrtc/whip, whep and health are served.
+    #[arg(long, value_name = "ADDRESS", default_value = ":8080")]
+    listen: ListenAddress,
 }
 
 /// What `weft publish` is told.
@@ -97,74 +135,29 @@ fn whip_url(to: &str, stream: &StreamName) -> Result<String, String> {
     ))
 }
 
-/// Flags stand above the configuration file; they are taken before a subcommand and after it.
-#[derive(Debug, Clone, Default, Args)]
-pub(crate) struct Flags {
-    /// YAML file with MediaMTX's key names; config/weft.yml lists all.
-    #[arg(long, global = true, value_name = "FILE")]
-    config: Option<PathBuf>,
-    /// Servers of one NATS cluster, separated by commas (fabric.nats.servers).
-    #[arg(long, global = true, value_name = "URL,...")]
-    nats: Option<String>,
-    /// This node's name, unique in the fabric (fabric.nodeName).
-    #[arg(long, global = true, value_name = "NAME")]
-    name: Option<String>,
-    /// HTTP for WebRTC publishers (webrtcAddress).
-    #[arg(long, global = true, value_name = "ADDRESS")]
-    webrtc: Option<ListenAddress>,
-    /// UDP for WebRTC media (webrtcLocalUDPAddress).
-    #[arg(long, global = true, value_name = "ADDRESS")]
-    ice: Option<ListenAddress>,
-    /// RTSP (rtspAddress).
-    #[arg(long, global = true, value_name = "ADDRESS")]
-    rtsp: Option<ListenAddress>,
-    /// RTP over UDP (rtpAddress).
-    #[arg(long, global = true, value_name = "ADDRESS")]
-    rtp: Option<ListenAddress>,
-    /// RTCP over UDP (rtcpAddress).
-    #[arg(long, global = true, value_name = "ADDRESS")]
-    rtcp: Option<ListenAddress>,
-    /// Control API (apiAddress).
-    #[arg(long, global = true, value_name = "ADDRESS")]
-    api: Option<ListenAddress>,
-    /// Metrics (metricsAddress).
-    #[arg(long, global = true, value_name = "ADDRESS")]
-    metrics: Option<ListenAddress>,
-}
-
-impl Flags {
-    /// The configuration file, or the defaults, with the flags on top.
-    pub(crate) fn configuration(&self, faces: Faces) -> Result<Config, Error> {
-        let mut config = match &self.config {
-            Some(path) => Config::load(path, faces)?,
-            None => Config::default(),
-        };
-        for (flag, key) in [
-            (self.webrtc, &mut config.webrtc_address),
-            (self.ice, &mut config.webrtc_local_udp_address),
-            (self.rtsp, &mut config.rtsp_address),
-            (self.rtp, &mut config.rtp_address),
-            (self.rtcp, &mut config.rtcp_address),
-            (self.api, &mut config.api_address),
-            (self.metrics, &mut config.metrics_address),
-        ] {
-            *key = flag.unwrap_or(*key);
-        }
-        if let Some(list) = &self.nats {
-            config.set_nats_servers(list);
-        }
-        if let Some(name) = &self.name {
-            config.set_node_name(name)?;
-        }
-        config.revalidate("command line", faces)?;
-        Ok(config)
-    }
-}
-
 /// Reads the command line, does what it says, and gives the exit code.
 #[must_use]
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let mut cli = Cli::parse();
+    let own = match &mut cli.command {
+        Some(
+            Command::Standalone(named)
+            | Command::Ingest(named)
+            | Command::Egress(named)
+            | Command::Demo(named)
+            | Command::Check(Look { named, .. }),
+        ) => named.file.take(),
+        Some(Command::Publish(_) | Command::Health(_) | Command::Gateway(_)) | None => None,
+    };
+    let commands: Vec<String> = Cli::command()
+        .get_subcommands()
+        .map(|command| command.get_name().to_owned())
+        .collect();
+    for file in [cli.named.file.take(), own] {
+        if let Err(why) = cli.flags.take(file, &commands) {
+            return unusable(&why);
+        }
+    }
     let (role, demo) = match cli.command {
         Some(Command::Publish(publish)) => {
             return match publish.urls() {
@@ -172,15 +165,36 @@ pub fn main() -> ExitCode {
                 Err(why) => unusable(&why),
             };
         }
+        Some(Command::Health(health)) => return ask_health(&cli.flags, health.url),
+        Some(Command::Gateway(exams)) => {
+            return match Settings::from_env(|name| std::env::var(name).ok()) {
+                Ok(settings) => gateway::run(exams.listen, settings),
+                Err(error) => unusable(&error),
+            };
+        }
         Some(Command::Check(look)) => return check(&cli.flags, &look),
-        None | Some(Command::Standalone) => (Role::Standalone, false),
-        Some(Command::Demo) => (Role::Standalone, true),
-        Some(Command::Ingest) => (Role::Ingest, false),
-        Some(Command::Egress) => (Role::Egress, false),
+        None | Some(Command::Standalone(_)) => (Role::Standalone, false),
+        Some(Command::Demo(_)) => (Role::Standalone, true),
+        Some(Command::Ingest(_)) => (Role::Ingest, false),
+        Some(Command::Egress(_)) => (Role::Egress, false),
     };
     match cli.flags.configuration(role.faces()) {
         Ok(config) => command::serve(config, role, demo),
         Err(error) => unusable(&error),
+    }
+}
+
+fn ask_health(flags: &Flags, url: Option<String>) -> ExitCode {
+    let url = match url {
+        Some(url) => Ok(url),
+        None => match flags.configuration(Faces::Both) {
+            Ok(config) => health::own_url(&config),
+            Err(error) => return unusable(&error),
+        },
+    };
+    match url {
+        Ok(url) => health::ask(&url),
+        Err(why) => unusable(&why),
     }
 }
 
@@ -194,23 +208,40 @@ fn check(flags: &Flags, look: &Look) -> ExitCode {
         .as_deref()
         .map(|url| (url.to_owned(), check::with_monitor(url)));
     let servers: Vec<_> = file.into_iter().chain(port).collect();
-    if !servers.is_empty() {
-        let verdicts: Vec<bool> = servers.iter().map(|(name, found)| said(name, found)).collect();
-        return if verdicts.contains(&false) {
-            ExitCode::FAILURE
-        } else {
-            ExitCode::SUCCESS
-        };
+    let verdicts: Vec<bool> = servers.iter().map(|(name, found)| said(name, found)).collect();
+    // Who asks about a server alone has not asked about a file that happens to be there.
+    let good = if servers.is_empty() || flags.config.is_some() {
+        configuration(flags)
+    } else {
+        true
+    };
+    if good && !verdicts.contains(&false) {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
     }
-    match flags.configuration(Faces::Both) {
-        Ok(config) => {
+}
+
+/// Prints the effective configuration and what deserves a word about it; false when there is none.
+fn configuration(flags: &Flags) -> bool {
+    let read = flags.layers(Faces::Both);
+    match read.and_then(|(base, layers)| Ok((layers.config()?, base, layers))) {
+        Ok((config, base, layers)) => {
+            let file = base.file.map_or_else(
+                || "the defaults; no file is named, and none of those looked for is there".to_owned(),
+                |file| file.display().to_string(),
+            );
             let notices = config.notices().into_iter().map(|notice| format!("# {notice}\n"));
-            command::say(&(notices.collect::<String>() + &config.to_yaml()));
-            ExitCode::SUCCESS
+            command::say(&format!(
+                "# {file}\n{}{}",
+                notices.collect::<String>(),
+                layers.to_yaml()
+            ));
+            true
         }
         Err(error) => {
             unusable(&error);
-            ExitCode::FAILURE
+            false
         }
     }
 }
@@ -252,11 +283,10 @@ fn unusable(error: &dyn std::fmt::Display) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory;
 
     fn flags(args: &[&str]) -> Flags {
         let cli = Cli::try_parse_from(args).unwrap();
-        assert!(matches!(cli.command, Some(Command::Ingest)), "{cli:?}");
+        assert!(matches!(cli.command, Some(Command::Ingest(_))), "{cli:?}");
         cli.flags
     }
 
@@ -345,7 +375,7 @@ mod tests {
                 .unwrap_err()
                 .to_string();
             assert!(
-                error.starts_with("command line: ") && error.contains(part),
+                error.starts_with("configuration: --") && error.contains(part),
                 "{error}"
             );
         }

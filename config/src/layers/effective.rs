@@ -1,0 +1,152 @@
+//! Both layers together: every key with its value, and what deserves a word about those that are written.
+//! What values mean is `typed`'s business.
+
+use super::{Change, Scope, sheet::Sheet};
+use crate::schema::global::GLOBAL;
+use crate::schema::path::PATH;
+use crate::schema::{Key, Role, filled, find, merge};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// Every key with its value.
+pub(crate) struct Effective {
+    /// Those above paths; none is missing.
+    pub(crate) global: Map<String, Value>,
+    /// What paths take that do not say otherwise; none is missing.
+    pub(crate) path_defaults: Map<String, Value>,
+    /// Each path; none is missing.
+    pub(crate) paths: BTreeMap<String, Map<String, Value>>,
+    /// What each path says itself.
+    pub(crate) own: BTreeMap<String, Map<String, Value>>,
+    /// Somebody wrote `authInternalUsers`.
+    pub(crate) users_are_written: bool,
+    /// What is written above paths.
+    written: Map<String, Value>,
+    /// What is written in `pathDefaults`.
+    written_defaults: Map<String, Value>,
+    old_names: Vec<String>,
+}
+
+impl Effective {
+    /// What a node's own layer says with these changes above it.
+    pub(crate) fn of(sheet: &Sheet, changes: &BTreeMap<Scope, Change>) -> Self {
+        let mut written = sheet.global.clone();
+        let mut written_defaults = sheet.path_defaults.clone();
+        let mut own = sheet.paths.clone();
+        for (scope, change) in changes {
+            match (scope, change) {
+                (Scope::Global, Change::Patch(keys) | Change::Whole(keys)) => {
+                    merge(GLOBAL, &mut written, keys)
+                }
+                (Scope::PathDefaults, Change::Patch(keys) | Change::Whole(keys)) => {
+                    merge(PATH, &mut written_defaults, keys);
+                }
+                (Scope::Global | Scope::PathDefaults, Change::Deleted) => {}
+                (Scope::Path(name), Change::Patch(keys)) => {
+                    merge(PATH, own.entry(name.clone()).or_default(), keys);
+                }
+                (Scope::Path(name), Change::Whole(keys)) => {
+                    own.insert(name.clone(), keys.clone());
+                }
+                (Scope::Path(name), Change::Deleted) => {
+                    own.remove(name);
+                }
+            }
+        }
+        let path = |keys: &Map<String, Value>| filled(PATH, &[&written_defaults, keys]);
+        Self {
+            global: filled(GLOBAL, &[&written]),
+            path_defaults: filled(PATH, &[&written_defaults]),
+            paths: own
+                .iter()
+                .map(|(name, keys)| (name.clone(), path(keys)))
+                .collect(),
+            own,
+            users_are_written: written.contains_key("authInternalUsers"),
+            written,
+            written_defaults,
+            old_names: sheet.notices.clone(),
+        }
+    }
+
+    /// One line about each old name and each key that is written and has no effect.
+    pub(crate) fn notices(&self) -> Vec<String> {
+        let mut places: BTreeMap<&str, (&Key, Vec<String>)> = BTreeMap::new();
+        let paths = self
+            .own
+            .iter()
+            .map(|(name, keys)| (format!("paths.{name}"), PATH, keys));
+        let rest = [
+            (String::new(), GLOBAL, &self.written),
+            ("pathDefaults".to_owned(), PATH, &self.written_defaults),
+        ];
+        for (place, keys, written) in rest.into_iter().chain(paths) {
+            for (name, value) in written {
+                if let Some(key) = find(keys, name).filter(|key| is_idle(key, value)) {
+                    let (_, places) = places.entry(key.name).or_insert((key, Vec::new()));
+                    places.extend(Some(place.clone()).filter(|place| !place.is_empty()));
+                }
+            }
+        }
+        let idle = places.into_iter().map(|(name, (key, places))| {
+            let places = match places.as_slice() {
+                [] => String::new(),
+                places => format!(" (in {})", places.join(", ")),
+            };
+            match key.role {
+                Role::Unserved(what) => {
+                    format!("{name}{places}: {what}: not served yet; the key has no effect")
+                }
+                Role::Gone(what) => {
+                    format!("{name}{places}: {what}: no longer served; the key has no effect")
+                }
+                Role::Fixed(why) => format!("{name}{places}: the key has no effect; {why}"),
+                Role::Shared | Role::Own | Role::Old | Role::Quiet => format!("{name}{places}: an old name"),
+            }
+        });
+        self.old_names.iter().cloned().chain(idle).collect()
+    }
+
+    /// What is written, for who prints it: keys that Weft obeys with their values, the others where they are written.
+    pub(crate) fn shown(&self) -> Map<String, Value> {
+        let mut all = shown(GLOBAL, &self.global, &self.written);
+        let defaults = shown(PATH, &self.path_defaults, &self.written_defaults);
+        all.insert("pathDefaults".to_owned(), Value::Object(defaults));
+        let paths = self.own.iter().map(|(name, keys)| {
+            let mut keys = keys.clone();
+            crate::schema::show::redact(PATH, &mut keys);
+            (name.clone(), Value::Object(keys))
+        });
+        all.insert("paths".to_owned(), Value::Object(paths.collect()));
+        all
+    }
+}
+
+/// True for a value that its key does not have anyway, of a key without effect. To switch off what is not served is no mistake.
+fn is_idle(key: &Key, value: &Value) -> bool {
+    let off = match value {
+        Value::Bool(on) => !on,
+        Value::String(text) => matches!(text.as_str(), "" | "no"),
+        Value::Array(items) => items.is_empty(),
+        _ => false,
+    };
+    match key.role {
+        Role::Unserved(_) | Role::Gone(_) => !off && *value != key.default_value(),
+        Role::Fixed(_) => *value != key.default_value(),
+        Role::Shared | Role::Own | Role::Old | Role::Quiet => false,
+    }
+}
+
+fn shown(keys: &[Key], all: &Map<String, Value>, written: &Map<String, Value>) -> Map<String, Value> {
+    let obeyed = |name: &str| {
+        let role = find(keys, name).map(|key| key.role);
+        matches!(role, Some(Role::Shared | Role::Own)) || written.contains_key(name)
+    };
+    let mut shown: Map<_, _> = all
+        .iter()
+        .filter(|(name, _)| obeyed(name))
+        .map(|(name, value)| (name.clone(), value.clone()))
+        .collect();
+    crate::schema::show::redact(keys, &mut shown);
+    shown
+}
