@@ -1,81 +1,173 @@
-//! Who may change something by the API until users are configured: requests from the node's own host that no page of
-//! another site has caused. What each route does is its own business.
+//! Who may ask and change: every request is shown to the gate, and a change is taken from no page of another site.
+//! What each route does is its own business, and so is how the gate judges.
 
 use crate::error::Error;
+use crate::origins;
 use crate::routes::Control;
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
 use actix_web::http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, HOST, HeaderMap, HeaderValue, ORIGIN,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_REQUEST_METHOD, AUTHORIZATION, HOST, HeaderMap, HeaderName,
+    HeaderValue, ORIGIN, USER_AGENT, VARY, X_FORWARDED_FOR,
 };
 use actix_web::middleware::Next;
 use actix_web::{HttpResponse, ResponseError, web};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::Ordering::Relaxed;
+use weft_auth::{Action, Credentials, Protocol, Request, client_ip};
+use weft_config::{Config, IpRule};
 
-/// Lets through what only asks, and what may change something; answers the rest and the browsers' question before a
-/// request (preflight).
+/// What a page of another site may read beside the body.
+const SHOWN: &str = "Weft-View-Age, Weft-Notice";
+
+/// What asks whether a node lives has no credentials.
+pub(crate) const PROBES: [&str; 2] = ["/v3/node/live", "/v3/node/ready"];
+
+/// By which port a request came; each has its own list of sites and of trusted proxies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Door {
+    /// The API's own.
+    Api,
+    /// The one that publishers use, where the API is as well.
+    WebRtc,
+    /// The metrics'.
+    Metrics,
+}
+
+impl Door {
+    fn action(self) -> Action {
+        match self {
+            Self::Api | Self::WebRtc => Action::Api,
+            Self::Metrics => Action::Metrics,
+        }
+    }
+
+    fn sites(self, config: &Config) -> &[String] {
+        let listed = &config.allow_origins;
+        match self {
+            Self::Api => &listed.api,
+            Self::WebRtc => &listed.webrtc,
+            Self::Metrics => &listed.metrics,
+        }
+    }
+
+    fn proxies(self, config: &Config) -> &[IpRule] {
+        let listed = &config.trusted_proxies;
+        match self {
+            Self::Api => &listed.api,
+            Self::WebRtc => &listed.webrtc,
+            Self::Metrics => &listed.metrics,
+        }
+    }
+}
+
+/// Lets through what may pass, and answers the rest and the browsers' question before a request (preflight).
 pub(crate) async fn guard<B: MessageBody>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<EitherBody<B>>, actix_web::Error> {
-    let method = request.method().clone();
-    if method == Method::OPTIONS
-        && let Some(wanted) = request.headers().get(ACCESS_CONTROL_REQUEST_METHOD)
-    {
-        let response = preflight(wanted);
-        return Ok(request.into_response(response).map_into_right_body());
-    }
-    if changes(&method)
-        && let Err(error) = may_change(request.peer_addr(), request.headers())
-    {
-        if let Some(control) = request.app_data::<web::Data<Control>>() {
-            control.fabric.counts.refused.fetch_add(1, Relaxed);
-        }
+    let control = request.app_data::<web::Data<Control>>().cloned();
+    let (Some(control), Some(door)) = (control, request.app_data::<Door>().copied()) else {
+        // Mounted without them: nobody may pass.
+        let error = Error::Unavailable("this route has no guard".to_owned());
         return Ok(request
             .into_response(error.error_response())
             .map_into_right_body());
-    }
-    let mut response = next.call(request).await?.map_into_left_body();
-    if !changes(&method) {
-        // Every page may look; what a change has brought none may read.
-        let headers = response.headers_mut();
-        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-        headers.insert(
-            ACCESS_CONTROL_EXPOSE_HEADERS,
-            HeaderValue::from_static("Weft-View-Age"),
-        );
+    };
+    let config = control.settings.now();
+    let origin = request.headers().get(ORIGIN).cloned();
+    let answered = if is_preflight(request.method(), request.headers()) {
+        Some(preflight())
+    } else {
+        let judged = judge(&control, door, &config, &request).await;
+        judged.err().map(|error| error.error_response())
+    };
+    let mut response = match answered {
+        Some(answer) => request.into_response(answer).map_into_right_body(),
+        None => next.call(request).await?.map_into_left_body(),
+    };
+    let headers = response.headers_mut();
+    match origins::readable(origin.as_ref(), door.sites(&config)) {
+        Some(site) => {
+            if site != "*" {
+                headers.append(VARY, HeaderValue::from_static("Origin"));
+            }
+            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, site);
+            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(SHOWN));
+        }
+        None => drop(headers.remove(ACCESS_CONTROL_ALLOW_ORIGIN)),
     }
     Ok(response)
+}
+
+async fn judge(
+    control: &Control,
+    door: Door,
+    config: &Config,
+    request: &ServiceRequest,
+) -> Result<(), Error> {
+    let headers = request.headers();
+    if changes(request.method())
+        && let Err(error) = of_this_site(headers, door.sites(config))
+    {
+        control.fabric.counts.refused.fetch_add(1, Relaxed);
+        return Err(error);
+    }
+    if PROBES.contains(&request.path()) {
+        return Ok(());
+    }
+    let peer = request.peer_addr().map(|peer| peer.ip());
+    let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
+    let forwarded = all(headers, &X_FORWARDED_FOR);
+    let query = request.query_string();
+    let asked = Request {
+        action: door.action(),
+        path: String::new(),
+        protocol: Protocol::Http,
+        session: None,
+        ip: client_ip(peer, forwarded.as_deref(), door.proxies(config)),
+        query: query.to_owned(),
+        user_agent: text(headers, &USER_AGENT).unwrap_or_default().to_owned(),
+        credentials: Credentials::from_http(text(headers, &AUTHORIZATION), query),
+    };
+    control.gate.check(asked).await.map(drop).map_err(Error::Denied)
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    headers.get(name).and_then(|value| value.to_str().ok())
+}
+
+/// A header that may stand there several times, as one list.
+fn all(headers: &HeaderMap, name: &HeaderName) -> Option<String> {
+    let lines: Vec<&str> = headers.get_all(name).filter_map(|v| v.to_str().ok()).collect();
+    (!lines.is_empty()).then(|| lines.join(", "))
 }
 
 fn changes(method: &Method) -> bool {
     !matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
-/// What asks may be sent by every page, what changes by none of another site.
-fn preflight(wanted: &HeaderValue) -> HttpResponse {
-    let wanted = Method::from_bytes(wanted.as_bytes());
-    if wanted.is_ok_and(|wanted| !changes(&wanted)) {
-        return HttpResponse::NoContent()
-            .insert_header((ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
-            .insert_header((ACCESS_CONTROL_ALLOW_METHODS, "OPTIONS, GET"))
-            .insert_header((ACCESS_CONTROL_ALLOW_HEADERS, "Authorization, Content-Type"))
-            .finish();
-    }
-    Error::OtherSite("its browser asks first".to_owned()).error_response()
+pub(crate) fn is_preflight(method: &Method, headers: &HeaderMap) -> bool {
+    *method == Method::OPTIONS && headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
 }
 
-/// Whether a request for a change comes from this host and from no page of another site. What a proxy says of the client
-/// is not looked at: anybody may write it.
-fn may_change(peer: Option<SocketAddr>, headers: &HeaderMap) -> Result<(), Error> {
-    if !peer.is_some_and(|peer| peer.ip().to_canonical().is_loopback()) {
-        return Err(Error::NotLocal);
-    }
+/// MediaMTX's answer, whatever is asked about; who may read it is said by its `Access-Control-Allow-Origin`.
+pub(crate) fn preflight() -> HttpResponse {
+    HttpResponse::NoContent()
+        .insert_header((ACCESS_CONTROL_ALLOW_METHODS, "OPTIONS, GET, POST, PATCH, DELETE"))
+        .insert_header((ACCESS_CONTROL_ALLOW_HEADERS, "Authorization, Content-Type"))
+        .finish()
+}
+
+/// Whether a change comes from no page of another site, or from one that is listed by name.
+fn of_this_site(headers: &HeaderMap, listed: &[String]) -> Result<(), Error> {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     if let Some(origin) = text(ORIGIN) {
+        if origins::is_named(origin, listed) {
+            return Ok(());
+        }
         let other = || Error::OtherSite(origin.chars().take(80).collect());
         let site = origin.split_once("://").map(|(_, site)| site).ok_or_else(other)?;
         let host = text(HOST).ok_or_else(other)?;

@@ -3,10 +3,11 @@
 
 use crate::routes::Control;
 use actix_web::{HttpResponse, web};
+use schemars::JsonSchema;
 use serde::Serialize;
 
 /// The body of a health answer.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Health {
     /// `ok` or `error`.
     pub status: &'static str,

@@ -2,15 +2,17 @@
 //! All are taken from one snapshot, and all say how old it is.
 
 use crate::error::Error;
-use crate::fabric::{Snapshot, Stream};
+use crate::fabric::{Connection, Session, Snapshot, Stream};
 use crate::nodes::Node;
 use crate::page::{Page, PageQuery};
 use crate::path::Path;
 use crate::routes::Control;
-use crate::sessions;
+use crate::sessions::{RtspConn, RtspSession, WebRtcSession};
+use crate::uuid;
 use crate::view::SessionKind;
 use actix_web::{HttpResponse, web};
 use serde::Serialize;
+use std::collections::BTreeSet;
 use weft_bus::RequestError;
 use weft_wire::{NodeName, StreamName};
 
@@ -33,13 +35,21 @@ pub(crate) async fn paths(
     query: web::Query<PageQuery>,
 ) -> Result<HttpResponse, Error> {
     let snapshot = control.fabric.snapshot().await;
-    let names: Vec<&StreamName> = snapshot.names().collect();
+    let paths = &control.settings.now().paths;
+    // Paths with a name of their own are listed also while nobody publishes or reads them.
+    let fixed: Vec<StreamName> = paths
+        .iter()
+        .filter(|conf| conf.is_static())
+        .filter_map(|conf| StreamName::new(conf.name.as_str()).ok())
+        .collect();
+    let names: BTreeSet<&StreamName> = snapshot.names().chain(&fixed).collect();
     // Of streams that are not on the page nothing is made.
-    let shown = query.cut(names)?.map(|name| snapshot.stream(name));
-    Ok(page(
-        &snapshot,
-        shown.map(|stream| stream.as_ref().map(Path::new)),
-    ))
+    let shown = query.cut(names.into_iter().collect())?.map(|name| {
+        let stream = snapshot.stream(name);
+        let path = stream.as_ref().map_or_else(|| Path::idle(name), Path::new);
+        path.under(paths)
+    });
+    Ok(page(&snapshot, shown))
 }
 
 /// `GET /v3/paths/get/{name}`.
@@ -63,8 +73,11 @@ pub(crate) async fn path(
         (Err(RequestError::NoOwner), Some(stream)) => stream.without_owner().as_ref().map(Path::new),
         (Err(_), stream) => stream.as_ref().map(Path::new),
     };
+    let paths = &control.settings.now().paths;
+    let fixed = || paths.get(name.as_str()).filter(|conf| conf.is_static());
     known
-        .map(|path| answer(&snapshot, path))
+        .or_else(|| fixed().map(|_| Path::idle(&name)))
+        .map(|path| answer(&snapshot, path.under(paths)))
         .ok_or(Error::NotFound("path"))
 }
 
@@ -97,29 +110,88 @@ pub(crate) fn node_name(name: &str) -> Result<NodeName, Error> {
     NodeName::new(name).map_err(|e| Error::BadRequest(e.to_string()))
 }
 
-/// `GET /v3/{kind}sessions/list`.
-pub(crate) async fn sessions(
+/// `GET /v3/webrtcsessions/list`.
+pub(crate) async fn webrtc_sessions(
+    control: web::Data<Control>,
+    query: web::Query<PageQuery>,
+) -> Result<HttpResponse, Error> {
+    sessions(&control, &query, SessionKind::WebRtc, WebRtcSession::new).await
+}
+
+/// `GET /v3/rtspsessions/list`, and the same with TLS.
+pub(crate) async fn rtsp_sessions(
     control: web::Data<Control>,
     query: web::Query<PageQuery>,
     kind: SessionKind,
 ) -> Result<HttpResponse, Error> {
-    let snapshot = control.fabric.snapshot().await;
-    let shown = query.cut(snapshot.sessions(kind))?;
-    Ok(page(
-        &snapshot,
-        shown.map(|session| sessions::json(kind, &session)),
-    ))
+    sessions(&control, &query, kind, RtspSession::new).await
 }
 
-/// `GET /v3/{kind}sessions/get/{id}`.
-pub(crate) async fn session(
+async fn sessions<T: Serialize>(
+    control: &Control,
+    query: &PageQuery,
+    kind: SessionKind,
+    form: fn(&Session<'_>) -> T,
+) -> Result<HttpResponse, Error> {
+    let snapshot = control.fabric.snapshot().await;
+    let shown = query.cut(snapshot.sessions(kind))?;
+    Ok(page(&snapshot, shown.map(|session| form(&session))))
+}
+
+/// `GET /v3/webrtcsessions/get/{id}`.
+pub(crate) async fn webrtc_session(
+    control: web::Data<Control>,
+    id: web::Path<String>,
+) -> Result<HttpResponse, Error> {
+    session(&control, &id, SessionKind::WebRtc, WebRtcSession::new).await
+}
+
+/// `GET /v3/rtspsessions/get/{id}`, and the same with TLS.
+pub(crate) async fn rtsp_session(
     control: web::Data<Control>,
     id: web::Path<String>,
     kind: SessionKind,
 ) -> Result<HttpResponse, Error> {
-    let id = sessions::id(&id)?;
+    session(&control, &id, kind, RtspSession::new).await
+}
+
+async fn session<T: Serialize>(
+    control: &Control,
+    id: &str,
+    kind: SessionKind,
+    form: fn(&Session<'_>) -> T,
+) -> Result<HttpResponse, Error> {
+    let id = uuid::read(id)?;
     let snapshot = control.fabric.snapshot().await;
     let session = snapshot.session(id).filter(|s| s.kind() == Some(kind));
     let session = session.ok_or(Error::NotFound("session"))?;
-    Ok(answer(&snapshot, sessions::json(kind, &session)))
+    Ok(answer(&snapshot, form(&session)))
+}
+
+/// `GET /v3/rtspconns/list`, and the same with TLS.
+pub(crate) async fn connections(
+    control: web::Data<Control>,
+    query: web::Query<PageQuery>,
+    tls: bool,
+) -> Result<HttpResponse, Error> {
+    let snapshot = control.fabric.snapshot().await;
+    let shown = query.cut(snapshot.connections(tls))?;
+    Ok(page(
+        &snapshot,
+        shown.map(|connection| RtspConn::new(&connection)),
+    ))
+}
+
+/// `GET /v3/rtspconns/get/{id}`, and the same with TLS.
+pub(crate) async fn connection(
+    control: web::Data<Control>,
+    id: web::Path<String>,
+    tls: bool,
+) -> Result<HttpResponse, Error> {
+    let id = uuid::read(&id)?;
+    let snapshot = control.fabric.snapshot().await;
+    let of_kind = |found: &Connection<'_>| found.report.tls == tls;
+    let found = snapshot.connection(id).filter(of_kind);
+    let found = found.ok_or(Error::NotFound("connection"))?;
+    Ok(answer(&snapshot, RtspConn::new(&found)))
 }

@@ -3,11 +3,12 @@
 
 use crate::fabric::{NodeState, Snapshot};
 use crate::rfc3339;
+use schemars::JsonSchema;
 use serde::Serialize;
 use weft_wire::NodeName;
 
 /// A node.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Node {
     /// Its name.
@@ -37,7 +38,7 @@ pub struct Node {
 }
 
 /// `host:port` of each service; empty where it does not listen.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[allow(missing_docs)] // named as in the configuration
 pub struct NodeAddresses {
     pub webrtc: String,
@@ -47,7 +48,7 @@ pub struct NodeAddresses {
 }
 
 /// What a node carries.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct NodeLoad {
     /// Publishers, those without media yet included.
@@ -61,7 +62,7 @@ pub struct NodeLoad {
 }
 
 /// What a node may carry; 0 is no limit.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)] // as in the load
 pub struct NodeLimits {

@@ -3,19 +3,38 @@
 
 use crate::error::Error;
 use crate::lists::node_name;
+use crate::notice::OldName;
 use crate::routes::Control;
-use crate::sessions;
 use crate::span;
+use crate::uuid;
 use crate::view::SessionKind;
 use actix_web::{HttpResponse, web};
-use serde::Deserialize;
-use serde_json::json;
-use std::sync::Once;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 use weft_bus::{NodeReply, NodeRequest, RequestError};
 use weft_wire::{CloseReason, CloseRequest, DrainRequest, Kick, NodeName, StreamName};
 
-fn done() -> HttpResponse {
-    HttpResponse::Ok().json(json!({"status": "ok"}))
+/// What an order that was carried out is answered with.
+#[derive(Serialize, JsonSchema)]
+#[schemars(rename = "Ok")]
+pub(crate) struct Done {
+    /// `ok`.
+    status: &'static str,
+}
+
+/// Who is still on a node that drains.
+#[derive(Serialize, JsonSchema)]
+pub(crate) struct Left {
+    /// `ok`.
+    status: &'static str,
+    /// The node.
+    node: String,
+    publishers: u32,
+    readers: u32,
+}
+
+pub(crate) fn done() -> HttpResponse {
+    HttpResponse::Ok().json(Done { status: "ok" })
 }
 
 fn silent(node: &NodeName) -> Error {
@@ -66,18 +85,17 @@ async fn close_reported(control: &Control, name: &StreamName) -> bool {
     reply.is_ok_and(|reply| closed(&reply))
 }
 
+static DELETE_PATH: OldName = OldName::new(
+    "DELETE /v3/paths/delete/{name}",
+    "this route is called POST /v3/paths/kick/{name} today; both work",
+);
+
 /// `DELETE /v3/paths/delete/{name}`: the same by the name that clients of an early plan know.
 pub(crate) async fn delete_path(
     control: web::Data<Control>,
     name: web::Path<String>,
 ) -> Result<HttpResponse, Error> {
-    static TOLD: Once = Once::new();
-    TOLD.call_once(|| {
-        tracing::info!(
-            "DELETE /v3/paths/delete/{{name}} is now called POST /v3/paths/kick/{{name}}; both work"
-        );
-    });
-    kick_path(control, name).await
+    kick_path(control, name).await.map(|done| DELETE_PATH.on(done))
 }
 
 /// `POST /v3/{kind}sessions/kick/{id}`: closes a session on any node.
@@ -86,7 +104,7 @@ pub(crate) async fn kick_session(
     id: web::Path<String>,
     kind: SessionKind,
 ) -> Result<HttpResponse, Error> {
-    let id = sessions::id(&id)?;
+    let id = uuid::read(&id)?;
     let fabric = &control.fabric;
     let request = NodeRequest::Close(CloseRequest {
         node: fabric.own().clone(),
@@ -164,12 +182,12 @@ async fn drain(control: &Control, node: NodeName, query: &DrainQuery) -> Result<
     match reply {
         Ok(NodeReply::Drain(left)) => {
             tracing::info!(%node, ?timeout, "a node was told to drain by an operator");
-            Ok(HttpResponse::Ok().json(json!({
-                "status": "ok",
-                "node": node.to_string(),
-                "publishers": left.publishers,
-                "readers": left.readers,
-            })))
+            Ok(HttpResponse::Ok().json(Left {
+                status: "ok",
+                node: node.to_string(),
+                publishers: left.publishers,
+                readers: left.readers,
+            }))
         }
         Err(RequestError::NoOwner) if !known => Err(Error::NotFound("node")),
         Ok(_) | Err(_) => Err(silent(&node)),

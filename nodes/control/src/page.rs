@@ -2,6 +2,7 @@
 //! What is in the list is each route's own.
 
 use crate::error::Error;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Items on a page when nothing is asked.
@@ -16,10 +17,12 @@ pub(crate) struct PageQuery {
 }
 
 /// One page of a list.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Page<T> {
+    /// Of the whole list.
     item_count: usize,
+    /// Of the whole list.
     page_count: usize,
     /// How old the view of the fabric is that this was taken from; 0: of now. Ours.
     view_age_seconds: u64,

@@ -1,25 +1,25 @@
 //! A stream as the API shows it, with MediaMTX's field names and types (its deprecated ones included).
 //! Where the values come from is in `fabric`.
 
-use crate::fabric::Stream;
+use crate::fabric::{Stream, publisher_kind};
 use crate::rfc3339;
+use schemars::JsonSchema;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
+use weft_config::Paths;
 use weft_wire::{
     Codec, Epoch, HubReport, NodeName, OwnerInfo, SessionId, StreamName, StreamState, TrackInfo,
 };
 
-/// The configuration entry that all streams come under: there are no others yet.
-const CONF_NAME: &str = "all_others";
-
 /// A stream.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)] // the field names are MediaMTX's and documented there
 pub struct Path {
     pub name: String,
-    pub conf_name: &'static str,
+    /// The configuration entry that it comes under; empty where there is none.
+    pub conf_name: String,
     pub ready: bool,
     pub ready_time: Option<String>,
     pub available: bool,
@@ -40,11 +40,11 @@ pub struct Path {
 }
 
 /// Who publishes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[allow(missing_docs)] // as above
 pub struct PathSource {
     #[serde(rename = "type")]
-    pub kind: &'static str,
+    pub kind: String,
     pub id: String,
     /// The node that has it. Ours.
     pub node: String,
@@ -53,7 +53,7 @@ pub struct PathSource {
 }
 
 /// Who reads.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 #[allow(missing_docs)] // as above
 pub struct PathReader {
     #[serde(rename = "type")]
@@ -64,7 +64,7 @@ pub struct PathReader {
 }
 
 /// A track with what is known of it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[allow(missing_docs)] // as above
 pub struct PathTrack {
@@ -78,29 +78,38 @@ impl Path {
         let owner = stream.owner.map(|(node, publisher)| (node, &publisher.info));
         let source = owner.map(|(node, info)| (info.session, node, info.epoch));
         let recorded = stream.record.map(|r| (r.record.session, &r.record.node, r.epoch));
-        Self::made(
-            stream.name,
-            owner.map(|(_, info)| info),
-            source.or(recorded),
-            &stream.hubs,
-        )
+        let source = source
+            .or(recorded)
+            .map(|found| (kind(Some(stream), found.0), found));
+        Self::made(stream.name, owner.map(|(_, info)| info), source, &stream.hubs)
+    }
+
+    /// A path of the configuration that has no stream now.
+    pub(crate) fn idle(name: &StreamName) -> Self {
+        Self::made(name, None, None, &[])
+    }
+
+    /// The same with the name of its configuration entry.
+    pub(crate) fn under(self, paths: &Paths) -> Self {
+        let name = StreamName::new(self.name.as_str()).ok();
+        let found = name.and_then(|name| paths.find(&name));
+        Self {
+            conf_name: found.map(|found| found.conf.name.clone()).unwrap_or_default(),
+            ..self
+        }
     }
 
     /// A stream as its owner has just told it, with the nodes that have it open.
     pub(crate) fn of_owner(name: &StreamName, info: &OwnerInfo, stream: Option<&Stream<'_>>) -> Self {
         let hubs = stream.map_or(&[][..], |stream| &stream.hubs);
-        Self::made(
-            name,
-            Some(info),
-            Some((info.session, &info.node, info.epoch)),
-            hubs,
-        )
+        let source = (kind(stream, info.session), (info.session, &info.node, info.epoch));
+        Self::made(name, Some(info), Some(source), hubs)
     }
 
     fn made(
         name: &StreamName,
         owner: Option<&OwnerInfo>,
-        source: Option<(SessionId, &NodeName, Epoch)>,
+        source: Option<(&str, (SessionId, &NodeName, Epoch))>,
         hubs: &[(&NodeName, &HubReport)],
     ) -> Self {
         let ready = owner.is_some_and(|o| o.state == StreamState::Live);
@@ -127,15 +136,15 @@ impl Path {
         let outbound = sent.values().sum();
         Self {
             name: name.to_string(),
-            conf_name: CONF_NAME,
+            conf_name: String::new(),
             ready,
             ready_time: since.clone(),
             available: ready,
             available_time: since.clone(),
             online: ready,
             online_time: since,
-            source: source.map(|(id, node, epoch)| PathSource {
-                kind: "webRTCSession",
+            source: source.map(|(kind, (id, node, epoch))| PathSource {
+                kind: kind.to_owned(),
                 id: id.to_string(),
                 node: node.to_string(),
                 epoch: epoch.to_string(),
@@ -151,6 +160,14 @@ impl Path {
             bytes_sent: outbound,
         }
     }
+}
+
+/// What lists call a stream's publisher, as far as it is known.
+fn kind<'a>(stream: Option<&Stream<'a>>, session: SessionId) -> &'a str {
+    let publisher = stream.and_then(|stream| stream.owner).map(|(_, p)| p);
+    publisher
+        .filter(|publisher| publisher.info.session == session)
+        .map_or("webRTCSession", publisher_kind)
 }
 
 fn track(info: &TrackInfo) -> PathTrack {

@@ -3,12 +3,12 @@
 
 use crate::error::Error;
 use crate::fabric::Fabric;
-use crate::guard::guard;
-use crate::view::{NodeView, SessionKind};
-use crate::{health, info, lists, metrics, orders};
-use actix_web::http::Method;
+use crate::guard::{Door, guard, is_preflight, preflight};
+use crate::view::NodeView;
+use crate::{health, metrics, table};
 use actix_web::middleware::{DefaultHeaders, from_fn};
 use actix_web::{HttpRequest, HttpResponse, Resource, web};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::runtime::Handle;
 use weft_bus::{Bus, Members, NodeService, Registry};
@@ -22,6 +22,8 @@ pub struct Control {
     pub(crate) settings: weft_config::Live,
     /// Who may ask and change.
     pub(crate) gate: weft_auth::Gate,
+    /// Who has the settings of the fabric; `None`: they are fixed.
+    pub(crate) configurator: Option<Arc<dyn crate::Configurator>>,
     /// The runtime whose tasks are counted.
     runtime: Handle,
 }
@@ -42,6 +44,7 @@ impl Control {
             node,
             settings: weft_config::Live::default(),
             gate: weft_auth::Gate::open(),
+            configurator: None,
             runtime: Handle::current(),
         }
     }
@@ -56,6 +59,15 @@ impl Control {
         }
     }
 
+    /// The same face, which shows and changes the configuration through this.
+    #[must_use]
+    pub fn configured(self, configurator: Arc<dyn crate::Configurator>) -> Self {
+        Self {
+            configurator: Some(configurator),
+            ..self
+        }
+    }
+
     pub(crate) fn tasks(&self) -> usize {
         self.runtime.metrics().num_alive_tasks()
     }
@@ -64,50 +76,42 @@ impl Control {
     pub fn api(&self) -> impl FnOnce(&mut web::ServiceConfig) + use<> {
         let control = self.clone();
         move |config| {
-            config.configure(control.v3());
+            config.configure(control.mounted(Door::Api));
             config.default_service(web::to(not_found));
         }
     }
 
-    /// The `/v3` routes and `/healthz`, to be mounted beside others.
+    /// The `/v3` routes and `/healthz` for the port that publishers use, to be mounted beside others.
     pub fn v3(&self) -> impl FnOnce(&mut web::ServiceConfig) + use<> {
+        self.mounted(Door::WebRtc)
+    }
+
+    fn mounted(&self, door: Door) -> impl FnOnce(&mut web::ServiceConfig) + use<> {
         let data = web::Data::new(self.clone());
         move |config| {
-            let mut scope = web::scope("/v3")
-                .service(at("/info").route(web::get().to(info::info)))
-                .service(at("/nodes/list").route(web::get().to(lists::nodes)))
-                .service(at("/nodes/get/{name}").route(web::get().to(lists::node)))
-                .service(at("/nodes/drain/{name}").route(web::post().to(orders::drain_any)))
-                .service(at("/paths/list").route(web::get().to(lists::paths)))
-                .service(at("/paths/get/{name:.*}").route(web::get().to(lists::path)))
-                .service(at("/paths/kick/{name:.*}").route(web::post().to(orders::kick_path)))
-                .service(at("/paths/delete/{name:.*}").route(web::delete().to(orders::delete_path)))
-                .service(at("/node/live").route(web::get().to(health::live)))
-                .service(at("/node/ready").route(web::get().to(health::ready)))
-                .service(at("/node/drain").route(web::post().to(orders::drain_own)))
-                .default_service(web::to(not_found));
-            for (word, kind) in [
-                ("rtspsessions", SessionKind::Rtsp),
-                ("webrtcsessions", SessionKind::WebRtc),
-            ] {
-                scope =
-                    scope
-                        .service(at(&format!("/{word}/list")).route(
-                            web::get().to(move |control, query| lists::sessions(control, query, kind)),
-                        ))
-                        .service(
-                            at(&format!("/{word}/get/{{id}}"))
-                                .route(web::get().to(move |control, id| lists::session(control, id, kind))),
-                        )
-                        .service(at(&format!("/{word}/kick/{{id}}")).route(
-                            web::post().to(move |control, id| orders::kick_session(control, id, kind)),
-                        ));
+            let mut places: BTreeMap<String, Resource> = BTreeMap::new();
+            for endpoint in table::endpoints() {
+                let place = places.remove(&endpoint.path);
+                let place = place.unwrap_or_else(|| at(&endpoint.path)).route(endpoint.route);
+                places.insert(endpoint.path, place);
+            }
+            let mut scope = web::scope("/v3");
+            for (_, place) in places {
+                scope = scope.service(place);
             }
             let queries = web::QueryConfig::default()
                 .error_handler(|error, _| Error::BadRequest(error.to_string()).into());
+            let paths = web::PathConfig::default()
+                .error_handler(|error, _| Error::BadRequest(error.to_string()).into());
+            let bodies = web::JsonConfig::default()
+                .error_handler(|error, _| Error::BadRequest(error.to_string()).into());
             let scope = scope
+                .default_service(web::to(not_found))
                 .app_data(queries)
+                .app_data(paths)
+                .app_data(bodies)
                 .app_data(data.clone())
+                .app_data(door)
                 .wrap(from_fn(guard))
                 .wrap(headers());
             config.service(scope);
@@ -122,7 +126,9 @@ impl Control {
             config.service(
                 at("/metrics")
                     .app_data(data)
-                    .route(web::get().to(metrics::metrics)),
+                    .app_data(Door::Metrics)
+                    .route(web::get().to(metrics::metrics))
+                    .wrap(from_fn(guard)),
             );
             config.default_service(web::to(not_found));
         }
@@ -142,16 +148,8 @@ fn headers() -> DefaultHeaders {
 
 /// What is not there: plain text as MediaMTX has it, and the browsers' question before a request (preflight) answered.
 pub async fn not_found(request: HttpRequest) -> HttpResponse {
-    let asks = request.method() == Method::OPTIONS
-        && request.headers().contains_key("Access-Control-Request-Method");
-    if asks {
-        return HttpResponse::NoContent()
-            .insert_header((
-                "Access-Control-Allow-Methods",
-                "OPTIONS, GET, POST, PATCH, DELETE",
-            ))
-            .insert_header(("Access-Control-Allow-Headers", "Authorization, Content-Type"))
-            .finish();
+    if is_preflight(request.method(), request.headers()) {
+        return preflight();
     }
     HttpResponse::NotFound()
         .content_type("text/plain")

@@ -25,6 +25,8 @@ pub enum SessionKind {
     WebRtc,
     /// RTSP.
     Rtsp,
+    /// RTSP over TLS.
+    Rtsps,
 }
 
 /// A publisher's or reader's session on this node.

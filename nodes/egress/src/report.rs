@@ -5,10 +5,12 @@ use crate::egress::Egress;
 use crate::life::HubState;
 use crate::views::{HubView, ReaderView};
 use std::time::UNIX_EPOCH;
-use weft_wire::{CloseReason, HubReport, ReaderReport, SessionId};
+use weft_wire::{CloseReason, HubReport, ReaderReport, SessionDetail, SessionId};
 
 /// What lists call a reader over RTSP.
 const RTSP_SESSION: &str = "rtspSession";
+/// The same over TLS.
+const RTSPS_SESSION: &str = "rtspsSession";
 
 impl Egress {
     /// All streams that are open for readers, sorted by name, each with its readers, oldest first.
@@ -49,10 +51,23 @@ fn reader(view: &ReaderView) -> ReaderReport {
     let since = view.since.duration_since(UNIX_EPOCH).unwrap_or_default();
     ReaderReport {
         session: SessionId(*view.id.as_bytes()),
-        kind: RTSP_SESSION.into(),
+        kind: (if view.secure { RTSPS_SESSION } else { RTSP_SESSION }).into(),
         remote: view.peer.to_string(),
         since: i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
         packets: view.packets,
         bytes: view.bytes,
+        detail: detail(view),
+    }
+}
+
+/// What lists show of it; its query with its secrets, which whoever reports leaves out.
+fn detail(view: &ReaderView) -> SessionDetail {
+    SessionDetail {
+        query: view.query.clone(),
+        user: view.principal.clone(),
+        user_agent: view.user_agent.clone(),
+        transport: view.transport.to_owned(),
+        discarded: view.dropped,
+        ..SessionDetail::default()
     }
 }

@@ -42,6 +42,14 @@ pub struct ReaderView {
     pub peer: SocketAddr,
     /// `TCP` or `UDP`.
     pub transport: &'static str,
+    /// Over TLS.
+    pub secure: bool,
+    /// What followed `?` in its URL.
+    pub query: String,
+    /// Its `User-Agent`; may be empty.
+    pub user_agent: String,
+    /// As whom it was let in; empty where nobody need be anybody.
+    pub principal: String,
     /// Tracks it reads.
     pub tracks: Vec<TrackId>,
     /// When it joined.
@@ -66,6 +74,10 @@ impl ReaderView {
             id: queue.spec.id,
             peer: queue.spec.peer,
             transport: queue.spec.transport,
+            secure: queue.spec.secure,
+            query: queue.spec.query.clone(),
+            user_agent: queue.spec.user_agent.clone(),
+            principal: queue.spec.principal.clone(),
             tracks: queue.spec.tracks.clone(),
             since: queue.since,
             packets,

@@ -1,26 +1,30 @@
 //! What the ingest role answers when other nodes ask this one, and what it tells of itself: offers passed on, sessions
 //! asked for at another node, what is here, the drain. How questions travel is the bus's business.
 
+use crate::counters::get;
 use crate::error::Error;
 use crate::ingest::Ingest;
 use crate::live::{Client, Live};
 use crate::messages::{Drain, List, MoveUrl, Publish};
 use crate::placement::Placed;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use uuid::Uuid;
 use weft_bus::{Members, StreamOwner};
 use weft_wire::{
-    Guest, NodeName, OfferReply, OfferRequest, PublisherReport, ResourceReply, ResourceRequest, SessionSecret,
+    Guest, NodeName, OfferReply, OfferRequest, PublisherReport, ResourceReply, ResourceRequest,
+    SessionDetail, SessionSecret,
 };
 
 impl Ingest {
     /// Takes a publisher whose offer another node passes on, or says why not. It is never passed on again.
     pub async fn offer(&self, request: OfferRequest) -> OfferReply {
         let (stream, from) = (request.stream.clone(), request.node.clone());
+        let peer = request.client.clone();
         match self.taken(request).await {
             Ok(placed) => {
                 crate::counters::add(&self.state.counters.offers_taken, 1);
-                tracing::info!(%stream, session = %placed.session, node = %from, "publisher taken from another node");
+                tracing::info!(%stream, session = %placed.session, peer, other = %from, "publisher taken from another node");
                 OfferReply {
                     status: 201,
                     body: placed.answer,
@@ -57,6 +61,7 @@ impl Ingest {
             offer: request.offer,
             client: Client {
                 principal: request.principal,
+                ip: request.client.parse().ok().map(|client: SocketAddr| client.ip().to_canonical()),
                 query: request.query,
                 user_agent: request.user_agent,
             },
@@ -84,6 +89,7 @@ impl Ingest {
                 stream: entry.live.stream.clone(),
                 info: entry.live.owner(),
                 created: entry.live.created_utc.0,
+                detail: detail(&entry.live),
             })
             .collect();
         reports.sort_by_key(|report| (report.created, report.info.session));
@@ -110,6 +116,22 @@ impl Ingest {
         let url: MoveUrl = Arc::new(move |live: &Live, secret: Uuid| move_url(&members, &node, live, secret));
         // Fails only when it is over already.
         self.state.sessions.send(Drain { url }).await.ok();
+    }
+}
+
+/// What lists show of a publisher; its query with its secrets, which whoever reports leaves out.
+fn detail(live: &Live) -> SessionDetail {
+    let counters = &live.counters;
+    let client = &live.client;
+    SessionDetail {
+        query: client.query.clone(),
+        user: client.principal.clone(),
+        user_agent: client.user_agent.clone(),
+        local: live.status().local.map(|local| local.to_string()).unwrap_or_default(),
+        jitter_us: get(&counters.jitter_us),
+        rtcp_received: get(&counters.rtcp_packets),
+        kind: live.source_type().to_owned(),
+        ..SessionDetail::default()
     }
 }
 

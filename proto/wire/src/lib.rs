@@ -7,6 +7,7 @@ mod name;
 mod node;
 mod node_messages;
 mod positional;
+mod report;
 mod subject;
 mod time;
 mod track;
@@ -21,11 +22,8 @@ pub use message::{
 };
 pub use name::{MAX_ESCAPED_LEN, NameError, NodeName, StreamName, escape, unescape};
 pub use node::{Guest, NodeAddresses, NodeLimits, NodeLoad, NodeRecord, NodeRole};
-pub use node_messages::{
-    CloseReply, CloseRequest, DrainReply, DrainRequest, HubReport, NodeReport, OfferReply, OfferRequest,
-    PublisherEvent, PublisherReport, PublisherWord, ReaderReport, ReportRequest, ResourceMethod,
-    ResourceReply, ResourceRequest, SessionSecret,
-};
+pub use node_messages::{CloseReply, CloseRequest, DrainReply, DrainRequest, OfferReply, OfferRequest, PublisherEvent, PublisherWord, ResourceMethod, ResourceReply, ResourceRequest, SessionSecret};
+pub use report::{ConnectionReport, HubReport, IdleReport, NodeReport, PublisherReport, ReaderReport, ReportRequest, SessionDetail};
 pub use subject::{MediaClass, NodeVerb, StreamVerb, Subject};
 pub use time::{CaptureSource, CaptureTime, ClockRate, MediaTime, SentTime};
 pub use track::{Codec, MediaKind, TrackInfo};

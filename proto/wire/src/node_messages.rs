@@ -1,8 +1,8 @@
 //! Questions that one node asks another, and their answers: an offer passed on, a session's URL asked for at the wrong
-//! node, a close, a report of what is there, an order to drain. Who asks when is the business of ingest and control.
+//! node, a close, an order to drain. Reports are in `report`; who asks when is the business of ingest and control.
 
 use crate::positional::positional;
-use crate::{CloseReason, Epoch, Message, NodeName, OwnerInfo, SessionId, StreamName};
+use crate::{CloseReason, Message, NodeName, SessionId, StreamName};
 use serde::{Deserialize, Serialize};
 
 /// The secret part of a publisher's session URL: who knows it may steer the session. Never logged.
@@ -158,77 +158,6 @@ positional! {
 }
 
 positional! {
-    /// "What is on you?" Answered in pages.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-    pub struct ReportRequest {
-        /// How many publishers and hubs, in the order of the report, have been seen already.
-        pub from: u32,
-    }
-}
-
-positional! {
-    /// A publisher in a report.
-    #[derive(Debug, Clone, PartialEq, Eq)]
-    pub struct PublisherReport {
-        /// The stream's name.
-        pub stream: StreamName,
-        /// What its session says of itself.
-        pub info: OwnerInfo,
-        /// When the session began, µs UTC.
-        pub created: i64,
-    }
-}
-
-positional! {
-    /// A reader in a report.
-    #[derive(Debug, Clone, PartialEq, Eq)]
-    pub struct ReaderReport {
-        /// Its session.
-        pub session: SessionId,
-        /// What it speaks, by the word of lists such as `rtspSession`.
-        pub kind: String,
-        /// Its address, `ip:port`.
-        pub remote: String,
-        /// When it joined, µs UTC.
-        pub since: i64,
-        /// RTP packets sent to it.
-        pub packets: u64,
-        /// Bytes of RTP sent to it.
-        pub bytes: u64,
-    }
-}
-
-positional! {
-    /// A stream open for readers, in a report.
-    #[derive(Debug, Clone, PartialEq, Eq)]
-    pub struct HubReport {
-        /// The stream's name.
-        pub stream: StreamName,
-        /// The epoch that reaches its readers.
-        pub epoch: Epoch,
-        /// True while media flows.
-        pub ready: bool,
-        /// Bytes sent to readers, those that left included.
-        pub bytes_sent: u64,
-        /// Its readers.
-        pub readers: Vec<ReaderReport>,
-    }
-}
-
-positional! {
-    /// A page of what is on a node.
-    #[derive(Debug, Clone, PartialEq, Eq)]
-    pub struct NodeReport {
-        /// Publishers.
-        pub publishers: Vec<PublisherReport>,
-        /// Streams open for readers.
-        pub hubs: Vec<HubReport>,
-        /// Where the next page begins; `None`: this was the last.
-        pub next: Option<u32>,
-    }
-}
-
-positional! {
     /// "Take nobody new, move your publishers, and end when everybody has gone or the time is over."
     #[derive(Debug, Clone, PartialEq, Eq)]
     pub struct DrainRequest {
@@ -257,7 +186,5 @@ impl Message for ResourceReply {}
 impl Message for PublisherEvent {}
 impl Message for CloseRequest {}
 impl Message for CloseReply {}
-impl Message for ReportRequest {}
-impl Message for NodeReport {}
 impl Message for DrainRequest {}
 impl Message for DrainReply {}

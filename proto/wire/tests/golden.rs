@@ -30,7 +30,7 @@ fn from_hex(text: &str) -> Bytes {
 #[test]
 fn every_message_is_written_as_its_golden_file_which_is_kept_for_ever() {
     let update = std::env::var_os("UPDATE_GOLDEN").is_some();
-    for sample in samples::all() {
+    for sample in samples::all().into_iter().filter(|sample| !sample.former) {
         let path = folder().join(&sample.name).with_extension("hex");
         if update && !path.exists() {
             fs::write(&path, to_hex(&sample.bytes)).unwrap();

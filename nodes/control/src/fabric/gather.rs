@@ -51,6 +51,8 @@ pub(super) fn nothing() -> NodeReport {
         publishers: Vec::new(),
         hubs: Vec::new(),
         next: None,
+        idle: Vec::new(),
+        connections: Vec::new(),
     }
 }
 
@@ -85,6 +87,8 @@ impl Asker {
             };
             whole.publishers.extend(page.publishers);
             whole.hubs.extend(page.hubs);
+            whole.idle.extend(page.idle);
+            whole.connections.extend(page.connections);
             match page.next {
                 Some(next) if next > from => from = next,
                 _ => break,

@@ -4,7 +4,7 @@
 mod gather;
 mod snapshot;
 
-pub(crate) use snapshot::{NodeState, Session, Snapshot, Stream, fullness};
+pub(crate) use snapshot::{Connection, NodeState, Session, Snapshot, Stream, fullness, publisher_kind};
 
 use gather::{Asker, Known};
 use std::sync::Arc;

@@ -2,13 +2,13 @@
 //! costs what its page costs. How it is written as JSON is in `path`, `sessions` and `nodes`.
 
 use crate::view::SessionKind;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use weft_bus::Registered;
 use weft_wire::{
-    Guest, HubReport, NodeName, NodeRecord, NodeReport, PublisherReport, ReaderReport, SessionId, StreamName,
-    StreamState,
+    ConnectionReport, Guest, HubReport, NodeName, NodeRecord, NodeReport, PublisherReport, ReaderReport,
+    SessionId, StreamName, StreamState,
 };
 
 /// A node as known now.
@@ -81,39 +81,60 @@ pub(crate) enum Session<'a> {
     Publisher(&'a NodeName, &'a PublisherReport),
     /// Somebody who reads this stream.
     Reader(&'a NodeName, &'a StreamName, &'a ReaderReport),
+    /// Somebody who would read this stream and does not yet.
+    Idle(&'a NodeName, &'a StreamName, &'a ReaderReport),
+}
+
+/// One RTSP connection of a snapshot.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Connection<'a> {
+    /// Where it is.
+    pub(crate) node: &'a NodeName,
+    /// What its node says of it.
+    pub(crate) report: &'a ConnectionReport,
 }
 
 impl<'a> Session<'a> {
     pub(crate) fn id(&self) -> SessionId {
         match self {
             Self::Publisher(_, publisher) => publisher.info.session,
-            Self::Reader(_, _, reader) => reader.session,
+            Self::Reader(_, _, reader) | Self::Idle(_, _, reader) => reader.session,
         }
     }
 
     pub(crate) fn node(&self) -> &'a NodeName {
         match self {
-            Self::Publisher(node, _) | Self::Reader(node, _, _) => node,
+            Self::Publisher(node, _) | Self::Reader(node, _, _) | Self::Idle(node, _, _) => node,
         }
     }
 
-    /// What it speaks, by its word in lists.
+    /// What it speaks, by its word in lists; what a node pulls itself is no session.
     pub(crate) fn kind(&self) -> Option<SessionKind> {
-        match self {
-            Self::Publisher(..) => Some(SessionKind::WebRtc),
-            Self::Reader(_, _, reader) => match reader.kind.as_str() {
-                "rtspSession" => Some(SessionKind::Rtsp),
-                "webRTCSession" => Some(SessionKind::WebRtc),
-                _ => None,
-            },
+        let word = match self {
+            Self::Publisher(_, publisher) => publisher_kind(publisher),
+            Self::Reader(_, _, reader) | Self::Idle(_, _, reader) => &reader.kind,
+        };
+        match word {
+            "rtspSession" => Some(SessionKind::Rtsp),
+            "rtspsSession" => Some(SessionKind::Rtsps),
+            "webRTCSession" => Some(SessionKind::WebRtc),
+            _ => None,
         }
     }
 
     fn created(&self) -> i64 {
         match self {
             Self::Publisher(_, publisher) => publisher.created,
-            Self::Reader(_, _, reader) => reader.since,
+            Self::Reader(_, _, reader) | Self::Idle(_, _, reader) => reader.since,
         }
+    }
+}
+
+/// What lists call a publisher; nodes of former releases had one kind only and do not say it.
+pub(crate) fn publisher_kind(publisher: &PublisherReport) -> &str {
+    match publisher.detail.kind.as_str() {
+        "" => "webRTCSession",
+        kind => kind,
     }
 }
 
@@ -198,9 +219,10 @@ impl Snapshot {
 
     /// Sessions that speak this, oldest first.
     pub(crate) fn sessions(&self, kind: SessionKind) -> Vec<Session<'_>> {
-        let mut sessions: Vec<Session<'_>> = self.all_sessions().filter(|s| s.kind() == Some(kind)).collect();
+        let mut seen = BTreeSet::new();
+        let of_kind = self.all_sessions().filter(|s| s.kind() == Some(kind));
+        let mut sessions: Vec<Session<'_>> = of_kind.filter(|s| seen.insert(s.id())).collect();
         sessions.sort_by_key(|session| (session.created(), session.id()));
-        sessions.dedup_by_key(|session| session.id());
         sessions
     }
 
@@ -216,7 +238,31 @@ impl Snapshot {
                 let reader = move |reader| Session::Reader(node, &hub.stream, reader);
                 hub.readers.iter().map(reader)
             });
-            publishers.chain(readers)
+            let idle = report.idle.iter();
+            let idle = idle.map(move |idle| Session::Idle(node, &idle.stream, &idle.reader));
+            // One that has begun to read between two looks is there as a reader first.
+            publishers.chain(readers).chain(idle)
+        })
+    }
+
+    /// RTSP connections with TLS or without, oldest first.
+    pub(crate) fn connections(&self, tls: bool) -> Vec<Connection<'_>> {
+        let mut all: Vec<Connection<'_>> = self.all_connections().filter(|c| c.report.tls == tls).collect();
+        all.sort_by_key(|connection| (connection.report.created, connection.report.id));
+        all.dedup_by_key(|connection| connection.report.id);
+        all
+    }
+
+    /// The connection of this id.
+    pub(crate) fn connection(&self, id: SessionId) -> Option<Connection<'_>> {
+        self.all_connections()
+            .find(|connection| connection.report.id == id)
+    }
+
+    fn all_connections(&self) -> impl Iterator<Item = Connection<'_>> {
+        self.reports.iter().flat_map(|(node, report)| {
+            let connection = move |report| Connection { node, report };
+            report.connections.iter().map(connection)
         })
     }
 

@@ -1,12 +1,14 @@
 //! What several nodes say together: streams, readers, sessions and nodes, the same at each of them.
 //! What happens when one of them says nothing is in `silence`.
 
-use super::world::{World, session};
+use super::world::{World, session, stream};
 use futures::future::join_all;
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
-use weft_wire::{Epoch, NodeRole, StreamState};
+use weft_auth::Gate;
+use weft_config::{Config, Live};
+use weft_wire::{ConnectionReport, Epoch, IdleReport, NodeRole, ReaderReport, StreamState};
 
 const THREE: [(&str, NodeRole); 3] = [
     ("in", NodeRole::Ingest),
@@ -168,11 +170,35 @@ async fn sessions_of_all_nodes_are_listed_oldest_first_with_mediamtx_s_fields() 
         (&json!("publish"), &json!(1234))
     );
     assert_eq!(a["remoteCandidate"], "prflx/udp/127.0.0.1/5");
+    assert_eq!(a["localCandidate"], "host/udp/192.0.2.1/8189");
+    assert_eq!(
+        (&a["user"], &a["query"], &a["userAgent"]),
+        (&json!("student"), &json!("quality=hd"), &json!("Browser/1"))
+    );
+    assert_eq!(
+        (&a["inboundRTPPacketsJitter"], &a["inboundRTCPPackets"]),
+        (&json!(0.0015), &json!(4))
+    );
     let reader = session(0x31);
     let (_, one) = world.get("in", &format!("/v3/rtspsessions/get/{reader}")).await;
     assert_eq!(
         (&one["id"], &one["outboundBytes"]),
         (&json!(reader.to_string()), &json!(77))
+    );
+    assert_eq!(
+        (&one["transport"], &one["profile"], &one["conns"]),
+        (&json!("TCP"), &json!("AVP"), &json!([session(0xc0).to_string()]))
+    );
+    assert_eq!(
+        (
+            &one["outboundRTPPacketsReportedLost"],
+            &one["outboundRTPPacketsDiscarded"]
+        ),
+        (&json!(5), &json!(6))
+    );
+    assert_eq!(
+        (&one["inboundRTCPPackets"], &one["outboundRTCPPackets"]),
+        (&json!(2), &json!(3))
     );
     for (uri, status, error) in [
         (
@@ -227,4 +253,83 @@ async fn by_its_name_a_stream_is_found_as_soon_as_it_comes_and_gone_as_soon_as_i
     assert_eq!(world.get("out1", "/v3/paths/list").await.1["itemCount"], 1);
     world.publications.lock().unwrap().clear();
     assert_eq!(world.get("out1", "/v3/paths/get/new").await.0, 404);
+}
+
+#[actix_rt::test]
+async fn sessions_before_play_and_connections_of_all_nodes_are_listed() {
+    let world = World::new(&THREE).await;
+    world.open("out1", "a", &[0x31], 100);
+    let reader = |number: u8| {
+        let hubs = world.fake("out1").hubs.lock().unwrap();
+        let mut reader = hubs[0].readers[0].clone();
+        reader.session = session(number);
+        reader
+    };
+    let idle = |number, kind: &str| IdleReport {
+        stream: stream("b"),
+        reader: ReaderReport {
+            kind: kind.to_owned(),
+            ..reader(number)
+        },
+    };
+    let connection = |number, tls, of: Option<u8>| ConnectionReport {
+        id: session(number),
+        created: i64::from(number),
+        remote: "192.0.2.9:5".to_owned(),
+        tls,
+        session: of.map(session),
+        bytes_received: 11,
+        bytes_sent: 22,
+    };
+    // One that has begun to read between two looks is there twice.
+    let waiting = vec![
+        idle(0x41, "rtspSession"),
+        idle(0x31, "rtspSession"),
+        idle(0x42, "rtspsSession"),
+    ];
+    *world.fake("out1").idle.lock().unwrap() = waiting;
+    *world.fake("out1").connections.lock().unwrap() =
+        vec![connection(0xc1, false, Some(0x41)), connection(0xc2, true, None)];
+    *world.fake("out2").connections.lock().unwrap() = vec![connection(0xc0, false, None)];
+
+    let (_, plain) = world.get("in", "/v3/rtspsessions/list").await;
+    assert_eq!(names(&plain, "state"), ["read", "idle"]);
+    let (_, tls) = world.get("in", "/v3/rtspssessions/list").await;
+    assert_eq!(names(&tls, "id"), [session(0x42).to_string()]);
+    let (_, conns) = world.get("in", "/v3/rtspconns/list").await;
+    assert_eq!(names(&conns, "node"), ["out2", "out1"]);
+    let wanted = json!({
+        "id": session(0xc1).to_string(), "created": "1970-01-01T00:00:00.000193Z", "remoteAddr": "192.0.2.9:5",
+        "session": session(0x41).to_string(), "tunnel": "none", "node": "out1",
+        "inboundBytes": 11, "outboundBytes": 22, "bytesReceived": 11, "bytesSent": 22,
+    });
+    assert_eq!(conns["items"][1], wanted);
+    let get = |word: &str, number| format!("/v3/{word}/get/{}", session(number));
+    assert_eq!(world.get("in", &get("rtspconns", 0xc1)).await.1, wanted);
+    let (_, secure) = world.get("in", &get("rtspsconns", 0xc2)).await;
+    assert_eq!(secure["session"], Value::Null);
+    let (status, body) = world.get("in", &get("rtspsconns", 0xc1)).await;
+    assert_eq!(
+        (status.as_u16(), &body["error"]),
+        (404, &json!("connection not found"))
+    );
+}
+
+#[actix_rt::test]
+async fn paths_of_the_configuration_are_listed_while_idle_and_name_their_entry() {
+    let mut world = World::new(&THREE).await;
+    world.publish("in", "exam/1", 1, StreamState::Live).await;
+    let yaml = "paths:\n  hall:\n  ~^exam/:\n  all_others:\n";
+    let live = Live::fixed(Config::parse(yaml, "test").unwrap());
+    let place = world.places.get_mut("out1").unwrap();
+    place.control = place.control.clone().guarded(live, Gate::open());
+    let (_, list) = world.get("out1", "/v3/paths/list").await;
+    assert_eq!(names(&list, "name"), ["exam/1", "hall"]);
+    assert_eq!(names(&list, "confName"), ["~^exam/", "hall"]);
+    assert_eq!(
+        (&list["items"][1]["ready"], &list["items"][1]["source"]),
+        (&json!(false), &Value::Null)
+    );
+    assert_eq!(world.get("out1", "/v3/paths/get/hall").await.1, list["items"][1]);
+    assert_eq!(world.get("out1", "/v3/paths/get/attic").await.0, 404);
 }

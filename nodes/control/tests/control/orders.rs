@@ -2,7 +2,6 @@
 //! What a node does when it is told is tested with its parts.
 
 use super::world::{World, json as read, node, owner, session, stream};
-use actix_web::http::Method;
 use actix_web::test::TestRequest;
 use serde_json::{Value, json};
 use std::sync::atomic::Ordering::Relaxed;
@@ -194,63 +193,20 @@ async fn this_node_or_another_is_told_to_drain_and_says_who_is_left() {
 }
 
 #[actix_rt::test]
-async fn every_order_stands_behind_the_guard() {
+async fn an_old_route_says_what_it_is_called_today() {
     let world = two().await;
-    let cam = session(0x21);
-    let orders = [
-        "/v3/paths/kick/cam".to_owned(),
-        format!("/v3/rtspsessions/kick/{cam}"),
-        format!("/v3/webrtcsessions/kick/{cam}"),
-        "/v3/node/drain".to_owned(),
-        "/v3/nodes/drain/b".to_owned(),
-        "/v3/config/global/patch".to_owned(),
-    ];
-    for uri in &orders {
-        for method in [Method::POST, Method::PATCH, Method::DELETE, Method::PUT] {
-            let remote = TestRequest::default()
-                .method(method.clone())
-                .uri(uri)
-                .peer_addr("192.0.2.1:5".parse().unwrap())
-                .insert_header(("X-Forwarded-For", "127.0.0.1"));
-            let response = world.call("a", remote).await;
-            assert!(!response.headers().contains_key("Access-Control-Allow-Origin"));
-            let (status, body) = read(response).await;
-            assert_eq!(status, 401, "{method} {uri}");
-            assert!(
-                body["error"].as_str().unwrap().contains("from the node itself"),
-                "{body}"
-            );
-
-            let page = TestRequest::default()
-                .method(method.clone())
-                .uri(uri)
-                .peer_addr("127.0.0.1:5".parse().unwrap())
-                .insert_header(("Host", "localhost:9997"))
-                .insert_header(("Origin", "https://evil.example"));
-            let (status, body) = read(world.call("a", page).await).await;
-            assert_eq!(status, 403, "{method} {uri}");
-            assert!(body["error"].as_str().unwrap().contains("another site"), "{body}");
-        }
-        let preflight = TestRequest::default()
-            .method(Method::OPTIONS)
-            .uri(uri)
-            .insert_header(("Access-Control-Request-Method", "POST"));
-        let response = world.call("a", preflight).await;
-        assert_eq!(response.status(), 403, "{uri}");
-        assert!(
-            !response.headers().contains_key("Access-Control-Allow-Origin"),
-            "{uri}"
-        );
-    }
-    assert!(world.fake("b").closed.lock().unwrap().is_empty());
-    assert!(world.fake("a").drained.lock().unwrap().is_empty());
-    assert!(
-        world
-            .metrics("a")
-            .await
-            .contains("\nweft_control_refused_total 48\n")
-    );
-
-    let look = world.call("a", TestRequest::get().uri("/v3/paths/list")).await;
-    assert_eq!(look.headers().get("Access-Control-Allow-Origin").unwrap(), "*");
+    let owner = Owner::of("a", session(1), StreamState::Live, Epoch::default());
+    let _publication = world.bus.publish(stream("cam/1"), owner.clone()).await.unwrap();
+    let request = TestRequest::delete().uri("/v3/paths/delete/cam/1");
+    let response = world.call("b", request).await;
+    let notice = response
+        .headers()
+        .get("Weft-Notice")
+        .unwrap()
+        .to_str()
+        .unwrap()
+        .to_owned();
+    assert!(notice.contains("POST /v3/paths/kick/{name}"), "{notice}");
+    assert_eq!(read(response).await, (actix_web::http::StatusCode::OK, ok()));
+    assert_eq!(owner.kicks.lock().unwrap().len(), 1);
 }

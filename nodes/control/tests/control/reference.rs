@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use weft_bus::{Bus, Publication, SeenNode};
-use weft_wire::{Epoch, NodeAddresses, NodeRole, PublisherReport, StreamState};
+use weft_wire::{Epoch, NodeAddresses, NodeRole, PublisherReport, SessionDetail, StreamState};
 
 fn page() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/api.md")
@@ -30,6 +30,15 @@ async fn fabric() -> (World, Publication) {
         stream: stream("exam/17"),
         info,
         created: super::world::SINCE,
+        detail: SessionDetail {
+            query: "quality=hd&token=<redacted>".to_owned(),
+            user: "student17".to_owned(),
+            user_agent: "Mozilla/5.0".to_owned(),
+            local: "192.0.2.2:8189".to_owned(),
+            jitter_us: 1_500,
+            rtcp_received: 4,
+            ..SessionDetail::default()
+        },
     };
     world.fake("ingest-1").publishers.lock().unwrap().push(publisher);
     world.open("egress-1", "exam/17", &[0x21], 1_000);

@@ -26,10 +26,10 @@ use weft_bus::{
 };
 use weft_control::{Control, Identity, NodeView, SessionKind, SessionLine};
 use weft_wire::{
-    ClockRate, CloseReply, CloseRequest, Codec, DrainReply, DrainRequest, Epoch, HubReport, Incarnation,
-    NodeAddresses, NodeLimits, NodeLoad, NodeName, NodeRecord, NodeReport, NodeRole, OwnerInfo,
-    PublisherReport, ReaderReport, ReportRequest, SessionId, StreamName, StreamRecord, StreamState, TrackId,
-    TrackInfo,
+    ClockRate, CloseReply, CloseRequest, Codec, ConnectionReport, DrainReply, DrainRequest, Epoch, HubReport,
+    IdleReport, Incarnation, NodeAddresses, NodeLimits, NodeLoad, NodeName, NodeRecord, NodeReport, NodeRole,
+    OwnerInfo, PublisherReport, ReaderReport, ReportRequest, SessionDetail, SessionId, StreamName,
+    StreamRecord, StreamState, TrackId, TrackInfo,
 };
 
 /// When everything began.
@@ -53,6 +53,9 @@ pub(crate) struct Fake {
     pub(crate) name: NodeName,
     pub(crate) publishers: Mutex<Vec<PublisherReport>>,
     pub(crate) hubs: Mutex<Vec<HubReport>>,
+    /// With the first page.
+    pub(crate) idle: Mutex<Vec<IdleReport>>,
+    pub(crate) connections: Mutex<Vec<ConnectionReport>>,
     pub(crate) problems: Mutex<Vec<String>>,
     pub(crate) record: Mutex<NodeRecord>,
     pub(crate) closed: Mutex<Vec<CloseRequest>>,
@@ -77,6 +80,16 @@ impl Fake {
             publishers: publishers[from.min(publishers.len())..to.min(publishers.len())].to_vec(),
             hubs: hubs[cut(from, hubs.len())..cut(to, hubs.len())].to_vec(),
             next: (to < all).then(|| u32::try_from(to).unwrap()),
+            idle: if from == 0 {
+                self.idle.lock().unwrap().clone()
+            } else {
+                vec![]
+            },
+            connections: if from == 0 {
+                self.connections.lock().unwrap().clone()
+            } else {
+                vec![]
+            },
         }
     }
 
@@ -253,6 +266,8 @@ impl World {
             name: node(name),
             publishers: Mutex::default(),
             hubs: Mutex::default(),
+            idle: Mutex::default(),
+            connections: Mutex::default(),
             problems: Mutex::default(),
             record: Mutex::new(record(role)),
             closed: Mutex::default(),
@@ -319,6 +334,15 @@ impl World {
             stream: stream(name),
             info: owner(at, session(number), state, epoch),
             created: SINCE + i64::from(number),
+            detail: SessionDetail {
+                query: "quality=hd".to_owned(),
+                user: "student".to_owned(),
+                user_agent: "Browser/1".to_owned(),
+                local: "192.0.2.1:8189".to_owned(),
+                jitter_us: 1_500,
+                rtcp_received: 4,
+                ..SessionDetail::default()
+            },
         };
         self.fake(at).publishers.lock().unwrap().push(publisher);
     }
@@ -332,6 +356,18 @@ impl World {
             since: SINCE + i64::from(*number),
             packets: 3,
             bytes: 77,
+            detail: SessionDetail {
+                query: "worker=1".to_owned(),
+                user: "worker".to_owned(),
+                user_agent: "FFmpeg".to_owned(),
+                transport: "TCP".to_owned(),
+                connection: Some(SessionId([0xc0; 16])),
+                rtcp_received: 2,
+                rtcp_sent: 3,
+                reported_lost: 5,
+                discarded: 6,
+                ..SessionDetail::default()
+            },
         });
         let hub = HubReport {
             stream: stream(name),

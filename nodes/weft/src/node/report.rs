@@ -1,65 +1,112 @@
 //! A node's report cut into pages that fit into one message of a stock NATS server (1 MiB).
-//! What is in the report is ingest's and egress's business, putting pages together that of whoever asks.
+//! What is in the report is put together in `whole`; putting pages together is the business of whoever asks.
 
-use weft_wire::{HubReport, NodeReport, PublisherReport};
+use super::whole::Whole;
+use weft_wire::{
+    ConnectionReport, HubReport, IdleReport, NodeReport, PublisherReport, ReaderReport, SessionDetail,
+};
 
-/// Publishers and hubs of a page.
+/// Entries of a page: publishers, hubs, idle sessions, connections.
 const PAGE_ENTRIES: usize = 300;
 /// Bytes of a page, as estimated.
 const PAGE_BYTES: usize = 500_000;
-/// Estimated bytes of a reader; rather too many.
-const READER: usize = 120;
-/// The same of a publisher without its parameter sets, or of a hub without its readers.
+/// Estimated bytes of a reader without its texts; rather too many.
+const READER: usize = 200;
+/// The same of a publisher without its parameter sets and texts, or of a hub without its readers.
 const ENTRY: usize = 600;
-/// Readers of one hub in one entry; a hub with more has several.
-const ENTRY_READERS: usize = 3_000;
 
-/// The page that begins after `from` publishers and hubs, in this order. A page holds at least one, so that the asker gets
-/// on; who comes or goes between two pages may be seen twice or not at all.
-pub(crate) fn page(publishers: Vec<PublisherReport>, hubs: Vec<HubReport>, from: u32) -> NodeReport {
-    let hubs: Vec<HubReport> = hubs.into_iter().flat_map(entries).collect();
-    let all = publishers.len() + hubs.len();
-    let from = usize::try_from(from).unwrap_or(usize::MAX).min(all);
-    let weights = publishers.iter().map(publisher_weight);
-    let weights = weights.chain(hubs.iter().map(|hub| ENTRY + hub.readers.len() * READER));
-    let mut bytes = 0;
-    let within = |weight: &usize| {
-        bytes += weight;
-        bytes <= PAGE_BYTES
-    };
-    let fit = weights.skip(from).take(PAGE_ENTRIES).take_while(within).count();
-    let to = (from + fit.max(1)).min(all);
-    let first_hub = publishers.len();
-    NodeReport {
-        publishers: publishers.into_iter().take(to).skip(from).collect(),
-        hubs: hubs
-            .into_iter()
-            .take(to.saturating_sub(first_hub))
-            .skip(from.saturating_sub(first_hub))
-            .collect(),
-        next: u32::try_from(to).ok().filter(|_| to < all),
+/// One entry of a page.
+enum Entry {
+    Publisher(PublisherReport),
+    Hub(HubReport),
+    Idle(IdleReport),
+    Connection(ConnectionReport),
+}
+
+impl Entry {
+    fn weight(&self) -> usize {
+        match self {
+            Self::Publisher(publisher) => {
+                let sets = publisher.info.tracks.iter().flat_map(|t| &t.parameter_sets);
+                ENTRY + sets.map(|set| set.len()).sum::<usize>() + texts(&publisher.detail)
+            }
+            Self::Hub(hub) => ENTRY + hub.readers.iter().map(reader_weight).sum::<usize>(),
+            Self::Idle(idle) => ENTRY + reader_weight(&idle.reader),
+            Self::Connection(_) => READER,
+        }
     }
 }
 
-fn publisher_weight(publisher: &PublisherReport) -> usize {
-    let sets = publisher.info.tracks.iter().flat_map(|t| &t.parameter_sets);
-    ENTRY + sets.map(|set| set.len()).sum::<usize>()
+fn reader_weight(reader: &ReaderReport) -> usize {
+    READER + texts(&reader.detail)
+}
+
+fn texts(detail: &SessionDetail) -> usize {
+    detail.query.len() + detail.user.len() + detail.user_agent.len()
+}
+
+/// The page that begins after `from` entries, in the order of [`Entry`]. A page holds at least one, so that the asker gets
+/// on; who comes or goes between two pages may be seen twice or not at all.
+pub(crate) fn page(whole: Whole, from: u32) -> NodeReport {
+    let entries: Vec<Entry> = (whole.publishers.into_iter().map(Entry::Publisher))
+        .chain(whole.hubs.into_iter().flat_map(pieces).map(Entry::Hub))
+        .chain(whole.idle.into_iter().map(Entry::Idle))
+        .chain(whole.connections.into_iter().map(Entry::Connection))
+        .collect();
+    let all = entries.len();
+    let from = usize::try_from(from).unwrap_or(usize::MAX).min(all);
+    let mut bytes = 0;
+    let within = |entry: &&Entry| {
+        bytes += entry.weight();
+        bytes <= PAGE_BYTES
+    };
+    let fit = entries
+        .iter()
+        .skip(from)
+        .take(PAGE_ENTRIES)
+        .take_while(within)
+        .count();
+    let to = (from + fit.max(1)).min(all);
+    let mut page = NodeReport {
+        publishers: Vec::new(),
+        hubs: Vec::new(),
+        next: u32::try_from(to).ok().filter(|_| to < all),
+        idle: Vec::new(),
+        connections: Vec::new(),
+    };
+    for entry in entries.into_iter().take(to).skip(from) {
+        match entry {
+            Entry::Publisher(publisher) => page.publishers.push(publisher),
+            Entry::Hub(hub) => page.hubs.push(hub),
+            Entry::Idle(idle) => page.idle.push(idle),
+            Entry::Connection(connection) => page.connections.push(connection),
+        }
+    }
+    page
 }
 
 /// A hub with its readers in as many entries as are needed; the bytes it sent stand in the first.
-fn entries(mut hub: HubReport) -> Vec<HubReport> {
-    let mut readers = std::mem::take(&mut hub.readers);
-    let mut entries = Vec::new();
-    while readers.len() > ENTRY_READERS {
-        let rest = readers.split_off(ENTRY_READERS);
-        entries.push(HubReport {
-            readers: std::mem::replace(&mut readers, rest),
-            ..hub.clone()
-        });
-        hub.bytes_sent = 0;
+fn pieces(mut hub: HubReport) -> Vec<HubReport> {
+    let mut pieces = Vec::new();
+    let mut bytes = ENTRY;
+    let mut piece = Vec::new();
+    for reader in std::mem::take(&mut hub.readers) {
+        bytes += reader_weight(&reader);
+        if bytes > PAGE_BYTES {
+            bytes = ENTRY + reader_weight(&reader);
+            pieces.push(HubReport {
+                readers: std::mem::take(&mut piece),
+                ..hub.clone()
+            });
+            hub.bytes_sent = 0;
+        }
+        piece.push(reader);
     }
-    entries.push(HubReport { readers, ..hub });
-    entries
+    pieces.push(HubReport {
+        readers: piece,
+        ..hub
+    });
+    pieces
 }
 
 #[cfg(test)]

@@ -1,11 +1,28 @@
 //! Pages of a report: everything comes exactly once, in order, and no page is too large for the bus.
 
 use super::*;
-use weft_wire::{
-    Epoch, Incarnation, Message, NodeName, OwnerInfo, ReaderReport, SessionId, StreamName, StreamState,
-};
+use weft_wire::{Epoch, Incarnation, Message, NodeName, OwnerInfo, SessionId, StreamName, StreamState};
 
 const LONG: &str = "[2001:db8:1234:5678:1234:5678:1234:5678]:65535";
+
+/// As large as a detail gets, for every third.
+fn detail(i: usize) -> SessionDetail {
+    let long = "x".repeat(if i.is_multiple_of(3) { 300 } else { 10 });
+    SessionDetail {
+        query: long.clone(),
+        user: long.clone(),
+        user_agent: long,
+        transport: "UDP".into(),
+        connection: Some(SessionId([8; 16])),
+        local: LONG.into(),
+        jitter_us: u64::MAX,
+        rtcp_received: u64::MAX,
+        rtcp_sent: u64::MAX,
+        reported_lost: u64::MAX,
+        discarded: u64::MAX,
+        kind: "rtspSource".into(),
+    }
+}
 
 fn publisher(i: usize) -> PublisherReport {
     PublisherReport {
@@ -27,6 +44,7 @@ fn publisher(i: usize) -> PublisherReport {
             remote: LONG.into(),
         },
         created: 1_763_825_399_000_000,
+        detail: detail(i),
     }
 }
 
@@ -38,6 +56,7 @@ fn hub(i: usize, readers: usize) -> HubReport {
         since: 1_763_825_399_000_000,
         packets: u64::MAX,
         bytes: u64::MAX,
+        detail: detail(i),
     };
     HubReport {
         stream: StreamName::new(format!("cam/{i}")).unwrap(),
@@ -49,48 +68,75 @@ fn hub(i: usize, readers: usize) -> HubReport {
 }
 
 /// All pages put together, and how many there were.
-fn read(publishers: &[PublisherReport], hubs: &[HubReport]) -> (Vec<String>, Vec<HubReport>, usize) {
-    let (mut seen, mut read, mut pages, mut from) = (Vec::new(), Vec::new(), 0, Some(0));
+fn read(whole: &Whole) -> (Whole, usize) {
+    let (mut read, mut pages, mut from) = (Whole::default(), 0, Some(0));
     while let Some(at) = from {
-        let page = page(publishers.to_vec(), hubs.to_vec(), at);
+        let page = page(whole.clone(), at);
         let size = page.encode().len();
         assert!(size <= PAGE_BYTES, "{size} bytes in a page");
-        assert!(page.publishers.len() + page.hubs.len() <= PAGE_ENTRIES);
-        seen.extend(page.publishers.iter().map(|p| p.stream.to_string()));
-        read.extend(page.hubs);
+        let entries = page.publishers.len() + page.hubs.len() + page.idle.len() + page.connections.len();
+        assert!(entries <= PAGE_ENTRIES);
+        read.publishers.extend(page.publishers);
+        read.hubs.extend(page.hubs);
+        read.idle.extend(page.idle);
+        read.connections.extend(page.connections);
         pages += 1;
         from = page.next;
     }
-    (seen, read, pages)
+    (read, pages)
+}
+
+fn streams(publishers: Vec<PublisherReport>, hubs: Vec<HubReport>) -> Whole {
+    Whole {
+        publishers,
+        hubs,
+        ..Whole::default()
+    }
 }
 
 #[test]
 fn pages_together_are_everything_once_and_in_order() {
-    let publishers: Vec<_> = (0..650).map(publisher).collect();
-    let hubs: Vec<_> = (0..700).map(|i| hub(i, i % 40)).collect();
-    let (seen, read, pages) = read(&publishers, &hubs);
-    assert!(seen.iter().eq(publishers.iter().map(|p| p.stream.as_str())));
-    assert_eq!(read, hubs);
-    assert!((5..20).contains(&pages), "{pages} pages");
+    let idle = |i: usize| IdleReport {
+        stream: StreamName::new(format!("cam/{i}")).unwrap(),
+        reader: hub(i, 1).readers.remove(0),
+    };
+    let connection = |i: usize| ConnectionReport {
+        id: SessionId([9; 16]),
+        created: i64::MAX,
+        remote: LONG.into(),
+        tls: i.is_multiple_of(2),
+        session: Some(SessionId([7; 16])),
+        bytes_received: i as u64,
+        bytes_sent: u64::MAX,
+    };
+    let whole = Whole {
+        publishers: (0..650).map(publisher).collect(),
+        hubs: (0..700).map(|i| hub(i, i % 40)).collect(),
+        idle: (0..400).map(idle).collect(),
+        connections: (0..500).map(connection).collect(),
+    };
+    let (read, pages) = read(&whole);
+    assert_eq!(read, whole);
+    assert!((8..40).contains(&pages), "{pages} pages");
 }
 
 #[test]
 fn a_hub_with_too_many_readers_for_a_page_has_several_entries() {
-    let (_, read, pages) = read(&[], &[hub(1, 10_000), hub(2, 1)]);
-    assert_eq!(read.iter().map(|h| h.readers.len()).sum::<usize>(), 10_001);
-    assert_eq!(read.iter().map(|h| h.bytes_sent).sum::<u64>(), 10);
-    assert!(read[..4].iter().all(|h| h.stream.as_str() == "cam/1"));
-    assert_eq!((read.len(), pages), (5, 3));
+    let (read, pages) = read(&streams(vec![], vec![hub(1, 10_000), hub(2, 1)]));
+    assert_eq!(read.hubs.iter().map(|h| h.readers.len()).sum::<usize>(), 10_001);
+    assert_eq!(read.hubs.iter().map(|h| h.bytes_sent).sum::<u64>(), 10);
+    assert!(read.hubs[..5].iter().all(|h| h.stream.as_str() == "cam/1"));
+    assert!((5..8).contains(&pages), "{pages} pages");
 }
 
 #[test]
 fn an_empty_node_and_a_place_beyond_the_end_are_one_empty_page() {
-    let empty = page(vec![], vec![], 0);
+    let empty = page(Whole::default(), 0);
     assert_eq!(
         (empty.publishers.len(), empty.hubs.len(), empty.next),
         (0, 0, None)
     );
-    let beyond = page(vec![publisher(1)], vec![hub(1, 1)], u32::MAX);
+    let beyond = page(streams(vec![publisher(1)], vec![hub(1, 1)]), u32::MAX);
     assert_eq!(
         (beyond.publishers.len(), beyond.hubs.len(), beyond.next),
         (0, 0, None)

@@ -3,6 +3,7 @@
 
 use super::report::page;
 use super::state::State;
+use super::whole::Whole;
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::sync::Arc;
@@ -94,14 +95,22 @@ async fn close(state: &State, request: &CloseRequest) -> CloseReply {
 
 async fn report(state: &State, request: ReportRequest) -> NodeReport {
     let Some(parts) = state.parts() else {
-        return page(Vec::new(), Vec::new(), request.from);
+        return page(Whole::default(), request.from);
     };
     let publishers = match &parts.ingest {
         Some(ingest) => ingest.report().await,
         None => Vec::new(),
     };
+    // Readers before sessions: who has begun to read in between is a reader at the next look.
     let hubs = parts.egress.as_ref().map(|egress| egress.report());
-    page(publishers, hubs.unwrap_or_default(), request.from)
+    let rtsp = parts.rtsp.as_ref();
+    let whole = Whole::of(
+        publishers,
+        hubs.unwrap_or_default(),
+        rtsp.map(|rtsp| rtsp.sessions()).unwrap_or_default(),
+        rtsp.map(|rtsp| rtsp.connections()).unwrap_or_default(),
+    );
+    page(whole, request.from)
 }
 
 fn drain(state: &State, request: &DrainRequest) -> DrainReply {

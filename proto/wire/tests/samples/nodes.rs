@@ -1,12 +1,12 @@
 //! One value of every message that nodes send each other, and of the lease.
 //! Messages about a stream are in the parent.
 
-use super::{EPOCH, REASONS, SESSION, Sample, message, node, owner_info};
+use super::{EPOCH, REASONS, SESSION, Sample, former, message, node, owner_info};
 use weft_wire::{
-    CloseReason, CloseReply, CloseRequest, DrainReply, DrainRequest, HubReport, Incarnation, NodeAddresses,
+    CloseReason, CloseReply, CloseRequest, ConnectionReport, DrainReply, DrainRequest, HubReport, IdleReport, Incarnation, NodeAddresses,
     NodeLimits, NodeLoad, NodeRecord, NodeReport, NodeRole, OfferReply, OfferRequest, PublisherEvent,
     PublisherReport, PublisherWord, ReaderReport, ReportRequest, ResourceMethod, ResourceReply,
-    ResourceRequest, SessionSecret, StreamName, StreamState,
+    ResourceRequest, SessionDetail, SessionId, SessionSecret, StreamName, StreamState,
 };
 
 const SECRET: SessionSecret = SessionSecret([0x5e, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 0xff]);
@@ -68,6 +68,7 @@ fn resource_reply(status: u16) -> ResourceReply {
     }
 }
 
+/// A page as it was written before sessions had details.
 fn report(whole: bool) -> NodeReport {
     let reader = ReaderReport {
         session: SESSION,
@@ -76,6 +77,7 @@ fn report(whole: bool) -> NodeReport {
         since: 1_763_825_402_000_000,
         packets: 1 << 33,
         bytes: 1 << 43,
+        detail: SessionDetail::default(),
     };
     let hub = HubReport {
         stream: stream(),
@@ -88,11 +90,54 @@ fn report(whole: bool) -> NodeReport {
         stream: stream(),
         info: owner_info(StreamState::Live),
         created: 1_763_825_400_000_000,
+        detail: SessionDetail::default(),
     };
     NodeReport {
         publishers: if whole { vec![] } else { vec![publisher] },
         hubs: if whole { vec![] } else { vec![hub] },
         next: (!whole).then_some(300),
+        idle: vec![],
+        connections: vec![],
+    }
+}
+
+fn detailed() -> NodeReport {
+    let detail = SessionDetail {
+        query: "quality=hd&token=<redacted>".into(),
+        user: "teacher".into(),
+        user_agent: "Browser/1".into(),
+        transport: "UDP".into(),
+        connection: Some(SessionId([0xc0; 16])),
+        local: "192.0.2.1:8189".into(),
+        jitter_us: 1_500,
+        rtcp_received: 70_000,
+        rtcp_sent: 300,
+        reported_lost: 17,
+        discarded: 1 << 33,
+        kind: "rtspSource".into(),
+    };
+    let mut report = report(false);
+    report.publishers[0].detail = detail.clone();
+    report.hubs[0].readers[1].detail = detail.clone();
+    let mut reader = report.hubs[0].readers[0].clone();
+    reader.detail = detail;
+    let idle = IdleReport {
+        stream: stream(),
+        reader,
+    };
+    let connection = |session| ConnectionReport {
+        id: SessionId([0xc0; 16]),
+        created: 1_763_825_400_000_000,
+        remote: "192.0.2.9:50001".into(),
+        tls: session,
+        session: Some(SESSION).filter(|_| session),
+        bytes_received: 1_024,
+        bytes_sent: 1 << 40,
+    };
+    NodeReport {
+        idle: vec![idle],
+        connections: vec![connection(true), connection(false)],
+        ..report
     }
 }
 
@@ -140,8 +185,10 @@ pub(super) fn all() -> Vec<Sample> {
         }),
         message("close_reply", CloseReply { found: true }),
         message("report_request", ReportRequest { from: 300 }),
-        message("node_report_page", report(false)),
-        message("node_report_last", report(true)),
+        former("node_report_page", report(false)),
+        former("node_report_last", report(true)),
+        message("node_report_detailed", detailed()),
+        message("node_report_nothing", report(true)),
         message(
             "drain_request",
             DrainRequest {
