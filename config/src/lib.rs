@@ -34,6 +34,7 @@ pub use live::Live;
 pub use path_conf::{
     Command, Encryption, Found, OnDemand, PathConf, PathHooks, Paths, Pattern, Source, TlsFiles, Webhook,
 };
+pub use schema::{idle_keys, obeyed_keys, old_keys};
 pub use secret::Secret;
 
 /// The commented reference file: every key with its default.

@@ -15,15 +15,30 @@ fn the_reference_file_is_exactly_the_defaults() {
 }
 
 #[test]
-fn the_reference_file_names_every_key_there_is() {
-    let effective = yaml("");
-    for line in effective.lines() {
-        let key = line.trim().split(':').next().unwrap();
+fn the_reference_file_names_every_key_that_has_an_effect_and_no_other() {
+    let rows = rows();
+    let mut written: Vec<String> = rows.iter().map(|row| row.key.clone()).collect();
+    // Blocks stand for themselves; a path's keys are those of the defaults.
+    written.retain(|key| {
+        ![
+            "pathDefaults",
+            "paths",
+            "paths.all_others",
+            "fabric",
+            "fabric.nats",
+            "fabric.limits",
+        ]
+        .contains(&key.as_str())
+    });
+    written.sort();
+    let mut known = weft_config::obeyed_keys();
+    known.sort();
+    assert_eq!(written, known);
+    for row in rows {
         assert!(
-            REFERENCE
-                .lines()
-                .any(|l| l.trim().starts_with(&format!("{key}:"))),
-            "weft.yml lacks {key}"
+            !row.meaning.is_empty() || row.key == "paths.all_others",
+            "{} says nothing",
+            row.key
         );
     }
 }
@@ -43,45 +58,90 @@ fn a_missing_file_is_an_error_that_names_it() {
     assert!(error.to_string().contains("/nonexistent/weft.yml"));
 }
 
-/// `weft.yml` as a table per block: key, default, the comment above it.
-fn page() -> String {
-    let mut page = String::from(
-        "# Configuration\n\nGenerated from `config/weft.yml`, which is the file to copy. \
-         `weft check --config FILE` says what is wrong with a file, or prints the effective configuration.\n",
-    );
+/// A key of `weft.yml`, with the comment above it.
+struct Row {
+    key: String,
+    default: String,
+    meaning: String,
+}
+
+/// The head of `weft.yml`.
+fn head() -> String {
+    let lines = REFERENCE.lines().take_while(|line| line.starts_with('#'));
+    let lines: Vec<&str> = lines.map(|line| line.trim_start_matches('#').trim()).collect();
+    lines.join(" ")
+}
+
+/// The keys of `weft.yml`; what stands in lists is of their key.
+fn rows() -> Vec<Row> {
     let mut stack: Vec<(usize, String)> = Vec::new();
     let mut comment: Vec<&str> = Vec::new();
-    let mut rows = String::new();
+    let mut rows: Vec<Row> = Vec::new();
+    let mut list: Option<usize> = None;
     for line in REFERENCE.lines() {
         let bare = line.trim();
+        let indent = line.len() - line.trim_start().len();
+        if list.is_some_and(|indent_of_key| !bare.is_empty() && indent <= indent_of_key) {
+            list = None;
+        }
         if bare.is_empty() {
-            // The head of the file is a comment followed by a blank line.
-            if rows.is_empty() && !comment.is_empty() {
-                page.push_str(&format!(
-                    "\n{}\n\n| key | default | meaning |\n|---|---|---|\n",
-                    comment.join(" ")
-                ));
-            }
             comment.clear();
         } else if let Some(text) = bare.strip_prefix('#') {
             comment.push(text.trim());
-        } else if let Some((key, value)) = bare.split_once(':') {
-            let indent = line.len() - line.trim_start().len();
+        } else if bare.starts_with('-') && list.is_none() {
+            let (owner, _) = stack.last().unwrap();
+            list = Some(*owner);
+            rows.last_mut().unwrap().default = "as in the file".to_owned();
+        } else if let Some((key, value)) = bare.split_once(':').filter(|_| list.is_none()) {
             stack.retain(|(outer, _)| *outer < indent);
             let parents: Vec<&str> = stack.iter().map(|(_, key)| key.as_str()).collect();
-            let name = [parents, vec![key]].concat().join(".");
             let value = value.trim();
-            let default = if value.is_empty() {
-                String::new()
-            } else {
-                format!("`{value}`")
-            };
-            rows.push_str(&format!("| `{name}` | {default} | {} |\n", comment.join(" ")));
+            rows.push(Row {
+                key: [parents, vec![key]].concat().join("."),
+                default: if value.is_empty() {
+                    String::new()
+                } else {
+                    format!("`{value}`")
+                },
+                meaning: comment.join(" "),
+            });
             stack.push((indent, key.to_owned()));
             comment.clear();
         }
     }
-    page + &rows
+    rows
+}
+
+/// The page: what holds for all keys, a table of those that have an effect, lists of the others.
+fn page() -> String {
+    let mut page = format!(
+        "# Configuration\n\nGenerated from `config/weft.yml`, which is the file to copy. `weft check FILE` says what is wrong with \
+         a file, or prints the effective configuration and what deserves a word about it.\n\n{}\n\n{}",
+        head(),
+        include_str!("config-page.md")
+    );
+    page.push_str("\n## Keys\n\n| key | default | meaning |\n|---|---|---|\n");
+    for row in rows() {
+        let meaning = row.meaning.replace('|', "\\|");
+        page.push_str(&format!("| `{}` | {} | {meaning} |\n", row.key, row.default));
+    }
+    page.push_str(
+        "\n## Keys without effect\n\nMediaMTX has them, so they are no mistake; what they ask for is not done. One that is set to \
+         something else than MediaMTX's default (or `no`) is named in the log at the start and by `weft check`. The API shows \
+         them all, so that every client finds its field.\n\n| of, or why | keys |\n|---|---|\n",
+    );
+    let list = |keys: &[String]| -> String {
+        let keys: Vec<String> = keys.iter().map(|key| format!("`{key}`")).collect();
+        keys.join(", ")
+    };
+    for (what, keys) in weft_config::idle_keys() {
+        page.push_str(&format!("| {what} | {} |\n", list(&keys)));
+    }
+    page.push_str(&format!(
+        "\n## Old names\n\nThey are rewritten, with a line of notice each: {}.\n",
+        list(&weft_config::old_keys())
+    ));
+    page
 }
 
 #[test]

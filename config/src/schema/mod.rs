@@ -8,6 +8,7 @@ pub(crate) mod read;
 pub(crate) mod show;
 
 use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
 /// What may stand at a key.
 #[derive(Debug)]
@@ -204,4 +205,51 @@ pub(crate) fn joined(parent: &str, name: &str) -> String {
         "" => name.to_owned(),
         parent => format!("{parent}.{name}"),
     }
+}
+
+/// Every key that has an effect, with its place (`fabric.nats.servers`, `pathDefaults.source`).
+#[must_use]
+pub fn obeyed_keys() -> Vec<String> {
+    let mut all = obeyed(global::GLOBAL, "");
+    all.extend(obeyed(path::PATH, "pathDefaults"));
+    all
+}
+
+fn obeyed(keys: &[Key], parent: &str) -> Vec<String> {
+    let ours = keys
+        .iter()
+        .filter(|key| matches!(key.role, Role::Shared | Role::Own));
+    ours.flat_map(|key| match &key.kind {
+        Kind::Block(inner) => obeyed(inner, &joined(parent, key.name)),
+        _ => vec![joined(parent, key.name)],
+    })
+    .collect()
+}
+
+/// MediaMTX's keys that have no effect, by what they are of or why, those of paths as `pathDefaults.record`.
+#[must_use]
+pub fn idle_keys() -> BTreeMap<&'static str, Vec<String>> {
+    let mut all: BTreeMap<_, Vec<String>> = BTreeMap::new();
+    for (keys, parent) in [(global::GLOBAL, ""), (path::PATH, "pathDefaults")] {
+        for key in keys {
+            if let Role::Unserved(what) | Role::Fixed(what) | Role::Gone(what) = key.role {
+                all.entry(what).or_default().push(joined(parent, key.name));
+            }
+        }
+    }
+    all
+}
+
+/// Old names that are rewritten, those of paths as `pathDefaults.runOnReady`.
+#[must_use]
+pub fn old_keys() -> Vec<String> {
+    let of = |keys: &[Key], parent: &str| -> Vec<String> {
+        let old = keys
+            .iter()
+            .filter(|key| matches!(key.role, Role::Old | Role::Quiet));
+        old.map(|key| joined(parent, key.name)).collect()
+    };
+    let mut all = of(global::GLOBAL, "");
+    all.extend(of(path::PATH, "pathDefaults"));
+    all
 }
