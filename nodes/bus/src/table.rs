@@ -92,7 +92,7 @@ impl Table {
             nodes.retain(|node, seen| {
                 let stays = !gone(seen.heard);
                 if !stays {
-                    tracing::info!(%node, "a node was not heard of for the life of its lease");
+                    tracing::info!(other = %node, "a node was not heard of for the life of its lease");
                 }
                 stays
             });

@@ -1,6 +1,7 @@
 //! How old a unit is, without comparing clocks: the smallest (arrival − sent) of the last minute is the way's own length,
 //! and what takes much longer was held up somewhere. What becomes of a stale unit is decided elsewhere.
 
+use crate::counters::{Counters, add};
 use std::time::Duration;
 use tokio::time::Instant;
 use weft_wire::{AccessUnit, SentTime, UnitsEnd};
@@ -28,6 +29,8 @@ pub(crate) struct Age {
     idle: i64,
     /// The first and the last of a run of stale units.
     stale: Option<(Instant, Instant)>,
+    /// By how much the last unit was later than the quickest, in µs.
+    late: i64,
 }
 
 impl Age {
@@ -38,12 +41,14 @@ impl Age {
             last: 0,
             idle: 0,
             stale: None,
+            late: 0,
         }
     }
 
     /// True when the unit that arrived now was held up on its way.
     pub(crate) fn is_stale(&mut self, arrival: Instant, sent: SentTime) -> bool {
-        if self.note(arrival, sent) <= STALE {
+        self.late = self.note(arrival, sent);
+        if self.late <= STALE {
             self.stale = None;
             return false;
         }
@@ -58,6 +63,14 @@ impl Age {
         *self = Self::new(self.start);
         self.note(arrival, sent);
         false
+    }
+
+    /// The same, and counts what it finds.
+    pub(crate) fn is_stale_counted(&mut self, arrival: Instant, sent: SentTime, counters: &Counters) -> bool {
+        let stale = self.is_stale(arrival, sent);
+        add(&counters.stale, u64::from(stale));
+        add(&counters.late_us, u64::try_from(self.late).unwrap_or(0));
+        stale
     }
 
     /// Turns what an answer says of its own time into what holds now: held up on its way, all in it is older by that.

@@ -42,6 +42,12 @@ counters! {
     fenced => "weft_egress_units_fenced_total",
     /// Live units that came more than 500 ms late, kept from readers.
     stale => "weft_egress_units_stale_total",
+    /// By how much live units came later than the quickest of the last minute, summed, in microseconds.
+    late_us => "weft_egress_units_late_microseconds_total",
+    /// Time from asking to be let in to the first packet sent, summed over the readers that have got one, in microseconds.
+    join_us => "weft_egress_reader_join_microseconds_total",
+    /// Readers that have got a packet.
+    joined => "weft_egress_readers_served_total",
     /// Units that came twice (live and in an answer).
     duplicates => "weft_egress_units_duplicate_total",
     /// Units that never came.
@@ -66,6 +72,8 @@ counters! {
     reader_dropped => "weft_egress_reader_units_dropped_total",
     /// RTP packets sent to readers.
     sent_packets => "weft_egress_rtp_packets_sent_total",
+    /// Times that no node took it on to have a stream published on demand.
+    demands_untaken => "weft_egress_demands_untaken_total",
     /// Bytes of RTP sent to readers.
     sent_bytes => "weft_egress_rtp_bytes_sent_total",
 }

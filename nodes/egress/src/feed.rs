@@ -31,9 +31,12 @@ impl Hub {
     fn session(&mut self, now: Instant, tracks: Option<Vec<TrackInfo>>) {
         let tracks = tracks.unwrap_or_else(|| self.described.clone());
         let stream = &self.shared.stream;
+        let session = self.repair.session().map(tracing::field::display);
         if !self.present.is_empty() {
             add(&self.shared.counters.takeovers, 1);
-            info!(%stream, epoch = %self.repair.epoch(), "stream goes on with another session");
+            info!(%stream, session, epoch = %self.repair.epoch(), "stream goes on with another session");
+        } else {
+            info!(%stream, session, epoch = %self.repair.epoch(), "hub open");
         }
         // The owner is there, whether or not its media flows yet.
         self.life.here();
@@ -42,7 +45,7 @@ impl Hub {
         self.present = tracks.iter().map(|t| t.id).collect();
         let differs = |t: &TrackOut| tracks.iter().any(|new| new.id == t.id() && t.differs(new));
         if self.tracks.iter().any(differs) {
-            warn!(%stream, "codec changed: readers are closed");
+            warn!(%stream, session, "codec changed: readers are closed");
             self.tracks.clear();
             self.timeline = crate::timeline::Timeline::default();
             self.close_readers(CloseReason::CodecChanged);
@@ -116,7 +119,8 @@ impl Hub {
 
     /// Units are missing here for good: no picture is shown that could refer to them.
     fn lost(&mut self, count: u64) {
-        info!(stream = %self.shared.stream, units = count, "units lost");
+        let session = self.repair.session().map(tracing::field::display);
+        info!(stream = %self.shared.stream, session, units = count, "units lost");
         if self.has_video() {
             self.gate_shut = true;
         }

@@ -127,8 +127,7 @@ impl Repair {
         if self.session != Some(session) {
             self.change_session(now, session);
         }
-        if self.age.is_stale(now, unit.sent) {
-            add(&self.counters.stale, 1);
+        if self.age.is_stale_counted(now, unit.sent, &self.counters) {
             return;
         }
         let idle = now.duration_since(self.heard);

@@ -183,7 +183,7 @@ pub(crate) async fn tell_loser(fabric: Fabric, live: Arc<Live>, loser: StreamRec
         };
         // Ours hears it too and finds that it is the owner.
         if let Err(error) = fabric.bus.kick(live.stream.clone(), kick).await {
-            tracing::debug!(stream = %live.stream, node = %loser.node, %error, "former owner not told");
+            tracing::debug!(stream = %live.stream, session = %live.id, other = %loser.node, %error, "former owner not told");
         }
         let close = NodeRequest::Close(CloseRequest {
             node: node.clone(),
@@ -197,7 +197,7 @@ pub(crate) async fn tell_loser(fabric: Fabric, live: Arc<Live>, loser: StreamRec
             Ok(_) => {}
             Err(_) if fabric.is_live(&loser.node, loser.incarnation) == Some(false) => return,
             Err(error) => {
-                tracing::debug!(stream = %live.stream, node = %loser.node, %error, "former owner's node silent");
+                tracing::debug!(stream = %live.stream, session = %live.id, other = %loser.node, %error, "former owner's node silent");
             }
         }
         tokio::time::sleep(pause).await;

@@ -102,7 +102,7 @@ async fn claim_anew(fabric: &Fabric, live: &Live, own: Epoch, mut on: Claim) -> 
             Ok(epoch) if epoch == own => return Standing::Kept,
             Ok(epoch) => {
                 // A table whose numbers went back. Hubs would refuse the lower epoch, so the old one goes on.
-                tracing::error!(stream = %live.stream, %own, %epoch, "the registry gave a lower epoch than before");
+                tracing::error!(stream = %live.stream, session = %live.id, %own, %epoch, "the registry gave a lower epoch than before");
                 return Standing::Kept;
             }
             Err(ClaimError::Held(held)) if held.record.session == live.id => {

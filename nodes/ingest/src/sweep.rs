@@ -128,7 +128,7 @@ impl Sweep {
             let gone = self.fabric.registry.remove(stream.clone(), epoch).await;
             if gone.map_err(|_| Put::Off(APART))? {
                 removed += 1;
-                tracing::debug!(%stream, %epoch, node = %orphan.record.node, "record removed");
+                tracing::debug!(%stream, %epoch, session = %orphan.record.session, other = %orphan.record.node, "record removed");
             }
         }
         Ok(Done { removed, left })

@@ -104,7 +104,7 @@ impl NatsLeases {
             Ok(record) => Standing::Others(Box::new(record)),
             Err(error) => {
                 Counters::one(&self.bucket.link.counters.malformed);
-                tracing::warn!(%node, %error, "a lease cannot be read; taken as vacant");
+                tracing::warn!(other = %node, %error, "a lease cannot be read; taken as vacant");
                 Standing::Vacant(entry.revision)
             }
         })

@@ -87,7 +87,7 @@ impl Roll {
             }
             Err(error) => {
                 Counters::one(&self.bucket.link.counters.malformed);
-                tracing::warn!(%node, %error, "a lease cannot be read");
+                tracing::warn!(other = %node, %error, "a lease cannot be read");
                 self.revisions.remove(&node);
             }
         }
