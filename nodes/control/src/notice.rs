@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// The header that names the route of today.
-pub(crate) const NOTICE: &str = "weft-notice";
+const NOTICE: &str = "weft-notice";
 
 /// How often a route's use is logged.
 const AGAIN: Duration = Duration::from_secs(3_600);

@@ -3,6 +3,7 @@
 
 use super::configurator;
 use crate::error::Error;
+use crate::notice::OldName;
 use crate::page::PageQuery;
 use crate::routes::Control;
 use actix_web::{HttpResponse, web};
@@ -37,6 +38,11 @@ pub(super) async fn path(
     Ok(HttpResponse::Ok().json(path))
 }
 
+static ALL: OldName = OldName::new(
+    "GET /v3/config/get",
+    "GET /v3/config/global/get, /v3/config/pathdefaults/get and /v3/config/paths/list are the routes of today",
+);
+
 /// `GET /v3/config/get`, of servers before v3: the keys above the paths, and under `paths` each path by its name.
 pub(super) async fn all(control: web::Data<Control>) -> Result<HttpResponse, Error> {
     let layers = configurator(&control)?.layers();
@@ -48,8 +54,5 @@ pub(super) async fn all(control: web::Data<Control>) -> Result<HttpResponse, Err
     let paths: Map<String, Value> = layers.paths().into_iter().filter_map(named).collect();
     all.insert("pathDefaults".to_owned(), layers.path_defaults());
     all.insert("paths".to_owned(), Value::Object(paths));
-    let today = "GET /v3/config/global/get, /v3/config/pathdefaults/get and /v3/config/paths/list are the routes of today";
-    Ok(HttpResponse::Ok()
-        .insert_header((crate::notice::NOTICE, today))
-        .json(all))
+    Ok(ALL.on(HttpResponse::Ok().json(all)))
 }

@@ -11,7 +11,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 use weft_bus::{Bus, Publication, SeenNode};
-use weft_wire::{Epoch, NodeAddresses, NodeRole, PublisherReport, SessionDetail, StreamState};
+use weft_auth::Gate;
+use weft_config::Live;
+use weft_wire::{
+    ConnectionReport, Epoch, IdleReport, NodeAddresses, NodeRole, PublisherReport, SessionDetail, StreamState,
+};
 
 fn page() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/api.md")
@@ -19,7 +23,7 @@ fn page() -> PathBuf {
 
 /// The fabric that the page describes.
 async fn fabric() -> (World, Publication) {
-    let world = World::new(&[("egress-1", NodeRole::Egress), ("ingest-1", NodeRole::Ingest)]).await;
+    let mut world = World::new(&[("egress-1", NodeRole::Egress), ("ingest-1", NodeRole::Ingest)]).await;
     let epoch = Epoch {
         generation: 1_763_825_399_000_000,
         revision: 42,
@@ -59,6 +63,33 @@ async fn fabric() -> (World, Publication) {
         ingest.record.addresses = addresses("192.0.2.2:8889", "");
         ingest.record.load.bits_per_second = 2_000_000;
     });
+    let (mut secure, mut idle) = {
+        let hubs = world.fake("egress-1").hubs.lock().unwrap();
+        (hubs[0].readers[0].clone(), hubs[0].readers[0].clone())
+    };
+    (secure.session, secure.kind) = (session(0x22), "rtspsSession".to_owned());
+    idle.session = session(0x23);
+    idle.detail.connection = Some(session(0xc2));
+    world.fake("egress-1").hubs.lock().unwrap()[0].readers[0].detail.user = "worker-3".to_owned();
+    let reports = [secure, idle].map(|reader| IdleReport {
+        stream: stream("exam/18"),
+        reader,
+    });
+    *world.fake("egress-1").idle.lock().unwrap() = reports.to_vec();
+    let connection = |number, tls, of: Option<u8>| ConnectionReport {
+        id: session(number),
+        created: super::world::SINCE,
+        remote: "192.0.2.9:50001".to_owned(),
+        tls,
+        session: of.map(session),
+        bytes_received: 1_024,
+        bytes_sent: 80_000,
+    };
+    *world.fake("egress-1").connections.lock().unwrap() =
+        vec![connection(0xc0, false, Some(0x21)), connection(0xc1, true, Some(0x22))];
+    let live = Live::default();
+    let place = world.places.get_mut("egress-1").unwrap();
+    place.control = place.control.clone().guarded(live.clone(), Gate::new(live));
     let owner = Owner::of("ingest-1", session(7), StreamState::Live, epoch);
     let publication = world.bus.publish(stream("exam/17"), owner).await.unwrap();
     (world, publication)
@@ -170,28 +201,28 @@ async fn every_error_of_the_page_comes_with_its_status_and_words() {
 #[test]
 fn every_route_is_on_the_page_with_an_example_and_nothing_else_is() {
     let text = std::fs::read_to_string(page()).unwrap();
-    let routes = include_str!("../../src/routes.rs");
+    let file = weft_control::document();
     let mut there = BTreeSet::new();
-    let places = routes.split("at(").skip(1).filter_map(|rest| {
-        let rest = rest
-            .trim_start()
-            .strip_prefix("&format!(")
-            .unwrap_or(rest.trim_start());
-        let (path, behind) = rest.strip_prefix('"')?.split_once('"')?;
-        let behind = behind.split("at(").next()?;
-        let method = match behind {
-            behind if behind.contains("post()") => "POST",
-            behind if behind.contains("delete()") => "DELETE",
-            _ => "GET",
-        };
-        Some((method, path))
-    });
-    for (method, path) in places.filter(|(_, path)| !matches!(*path, "/metrics" | "/healthz")) {
-        let path = path.replace("{{", "{").replace("}}", "}").replace(":.*", "");
-        for word in ["rtspsessions", "webrtcsessions"] {
-            there.insert(format!("{method} /v3{}", path.replace("{word}", word)));
+    for (path, methods) in file["paths"].as_object().unwrap() {
+        for method in methods.as_object().unwrap().keys() {
+            there.insert(format!("{} {path}", method.to_uppercase()));
         }
     }
+    // The file is a page of its own, and settings are a table of their own.
+    there.remove("GET /v3/openapi.json");
+    let settings: BTreeSet<String> = there
+        .iter()
+        .filter(|route| route.contains(" /v3/config/"))
+        .cloned()
+        .collect();
+    let in_table: BTreeSet<String> = text
+        .lines()
+        .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
+        .filter(|route| route.contains(" /v3/config/"))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(in_table, settings, "the table of settings");
+    there.retain(|route| !settings.contains(route));
     assert!(
         there.contains("POST /v3/rtspsessions/kick/{id}") && there.len() > 15,
         "{there:?}"
@@ -214,5 +245,44 @@ fn every_route_is_on_the_page_with_an_example_and_nothing_else_is() {
             example.starts_with(&format!("{method} {stem}")),
             "{example} is no example of {path}"
         );
+    }
+}
+
+#[test]
+fn the_openapi_file_is_the_one_that_is_served() {
+    let path = page().with_file_name("openapi.json");
+    let made = serde_json::to_string_pretty(&weft_control::document()).unwrap() + "\n";
+    if std::env::var_os("UPDATE_GOLDEN").is_some() {
+        std::fs::write(&path, &made).unwrap();
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    let command = "UPDATE_GOLDEN=1 cargo test -p weft-control --test control reference";
+    assert!(made == kept, "docs/openapi.json is stale; run {command}");
+}
+
+/// The file by the rules of its format, as far as a reader of it would stumble.
+#[test]
+fn every_operation_has_a_name_of_its_own_and_says_all_its_answers() {
+    let file = weft_control::document();
+    let mut names = BTreeSet::new();
+    for (path, methods) in file["paths"].as_object().unwrap() {
+        for (method, operation) in methods.as_object().unwrap() {
+            let name = operation["operationId"].as_str().unwrap();
+            assert!(names.insert(name.to_owned()), "{name} twice");
+            let answers = operation["responses"].as_object().unwrap();
+            assert!(answers.contains_key("200"), "{method} {path}");
+            if !path.starts_with("/v3/node/") || path.ends_with("drain") {
+                assert!(answers.contains_key("401"), "{method} {path}");
+            }
+            let declared = operation["parameters"].as_array().unwrap();
+            let in_path = declared.iter().filter(|p| p["in"] == "path").count();
+            assert_eq!(in_path, path.matches('{').count(), "{path}");
+            assert!(declared.iter().all(|p| p["schema"].is_object()), "{path}");
+        }
+    }
+    let text = file.to_string();
+    for reference in text.split("\"$ref\":\"#").skip(1) {
+        let pointer = reference.split('"').next().unwrap();
+        assert!(file.pointer(pointer).is_some(), "{pointer} leads nowhere");
     }
 }

@@ -96,15 +96,17 @@ impl Fake {
     fn close(&self, request: CloseRequest) -> CloseReply {
         let mut publishers = self.publishers.lock().unwrap();
         let mut hubs = self.hubs.lock().unwrap();
-        let count = |p: &[PublisherReport], h: &[HubReport]| {
-            p.len() + h.iter().map(|h| h.readers.len()).sum::<usize>()
+        let mut idle = self.idle.lock().unwrap();
+        let count = |p: &[PublisherReport], h: &[HubReport], i: &[IdleReport]| {
+            p.len() + h.iter().map(|h| h.readers.len()).sum::<usize>() + i.len()
         };
-        let before = count(&publishers, &hubs);
+        let before = count(&publishers, &hubs, &idle);
+        idle.retain(|i| i.reader.session != request.session);
         publishers.retain(|p| p.info.session != request.session);
         for hub in hubs.iter_mut() {
             hub.readers.retain(|r| r.session != request.session);
         }
-        let found = count(&publishers, &hubs) < before;
+        let found = count(&publishers, &hubs, &idle) < before;
         self.closed.lock().unwrap().push(request);
         CloseReply { found }
     }
@@ -121,6 +123,7 @@ impl NodeService for Desk {
         let reply = match request {
             NodeRequest::Report(request) => NodeReply::Report(self.0.report(request)),
             NodeRequest::Close(request) => NodeReply::Close(self.0.close(request)),
+            NodeRequest::Demand(_) => NodeReply::Demand(weft_wire::DemandReply { taken: false }),
             NodeRequest::Drain(request) => {
                 self.0.drained.lock().unwrap().push(request);
                 NodeReply::Drain(DrainReply {
@@ -400,7 +403,10 @@ impl World {
     /// What the metrics' port of a node shows.
     pub(crate) async fn metrics(&self, at: &str) -> String {
         let app = init_service(App::new().configure(self.places[at].control.metrics())).await;
-        let response = call_service(&app, TestRequest::get().uri("/metrics").to_request()).await;
+        let here = TestRequest::get()
+            .uri("/metrics")
+            .peer_addr("127.0.0.1:5".parse().unwrap());
+        let response = call_service(&app, here.to_request()).await;
         assert_eq!(response.status(), StatusCode::OK);
         let body = to_bytes(response.into_body()).await.unwrap();
         String::from_utf8(body.to_vec()).unwrap()
