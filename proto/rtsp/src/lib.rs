@@ -1,6 +1,7 @@
 //! RTSP 1.0 (RFC 2326) as bytes and state: framing, messages, the headers that carry values, one session's states.
 //! No socket, clock or stream: the server node moves the bytes, finds the stream and does what an [`Action`] asks.
 
+mod authorization;
 mod framer;
 mod message;
 mod range;
@@ -9,6 +10,7 @@ mod status;
 mod target;
 mod transport;
 
+pub use authorization::{Digest, REALM, basic_challenge, digest_challenge, user_info};
 pub use framer::{Frame, Framer, MAX_BODY, MAX_HEAD, MAX_HEADERS};
 pub use message::{Headers, Method, Request, Response, Version};
 

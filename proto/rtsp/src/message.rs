@@ -32,6 +32,26 @@ pub enum Method {
     Other(String),
 }
 
+impl Method {
+    /// Its token.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Options => "OPTIONS",
+            Self::Describe => "DESCRIBE",
+            Self::Announce => "ANNOUNCE",
+            Self::Setup => "SETUP",
+            Self::Play => "PLAY",
+            Self::Pause => "PAUSE",
+            Self::Teardown => "TEARDOWN",
+            Self::GetParameter => "GET_PARAMETER",
+            Self::SetParameter => "SET_PARAMETER",
+            Self::Record => "RECORD",
+            Self::Other(token) => token,
+        }
+    }
+}
+
 impl From<&str> for Method {
     fn from(token: &str) -> Self {
         match token {
