@@ -13,11 +13,28 @@ pub struct UdpAddresses {
     pub rtcp: SocketAddr,
 }
 
+/// A listener that speaks TLS.
+#[derive(Clone)]
+pub struct TlsListener {
+    /// Where; port 0: the system picks one.
+    pub address: SocketAddr,
+    /// Does the handshakes.
+    pub acceptor: weft_tls::Acceptor,
+}
+
+impl std::fmt::Debug for TlsListener {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("TlsListener").field(&self.address).finish()
+    }
+}
+
 /// What the server is told.
 #[derive(Debug, Clone)]
 pub struct ServerConfig {
-    /// The listener; port 0: the system picks one.
-    pub rtsp_address: SocketAddr,
+    /// The listener; port 0: the system picks one. `None`: TLS alone.
+    pub rtsp_address: Option<SocketAddr>,
+    /// The listener of TLS (RTSPS), and what it needs.
+    pub tls: Option<TlsListener>,
     /// `None`: readers over TCP only.
     pub udp: Option<UdpAddresses>,
     /// How long a connection may say nothing at all at its beginning, and how long a request may take to be completed
@@ -29,10 +46,13 @@ pub struct ServerConfig {
     pub session_timeout: Duration,
     /// `SO_SNDBUF` of a connection, in bytes: what the system may hide of a reader's lag.
     pub send_buffer: usize,
-    /// Most connections at a time; further ones are closed at once.
+    /// Most connections at a time, where `settings` do not say less; further ones are refused, and those that have said
+    /// nothing make room for them.
     pub max_connections: usize,
     /// What may change while the server runs: challenges, trusted proxies, limits of one address.
     pub settings: weft_config::Live,
+    /// What each address has of the node's publishers and readers.
+    pub shares: weft_limits::Shares,
     /// Who may read.
     pub gate: weft_auth::Gate,
     /// What is told when connections come and go.
@@ -43,7 +63,8 @@ impl Default for ServerConfig {
     fn default() -> Self {
         let any = |port| SocketAddr::from((Ipv6Addr::UNSPECIFIED, port));
         Self {
-            rtsp_address: any(8554),
+            rtsp_address: Some(any(8554)),
+            tls: None,
             udp: Some(UdpAddresses {
                 rtp: any(8000),
                 rtcp: any(8001),
@@ -55,6 +76,7 @@ impl Default for ServerConfig {
             send_buffer: 256 * 1024,
             max_connections: 4096,
             settings: weft_config::Live::default(),
+            shares: weft_limits::Shares::default(),
             gate: weft_auth::Gate::open(),
             hooks: weft_hooks::Hooks::none(),
         }

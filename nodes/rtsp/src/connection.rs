@@ -1,6 +1,8 @@
 //! One connection from accept to close: reads requests, writes answers and packets, keeps the time limits.
 //! What a request does is in `requests`; this is the loop around it.
 
+use crate::access::Access;
+use crate::connections::Entered;
 use crate::counters::Counters;
 use crate::datagrams::Wait;
 use crate::ending::End;
@@ -9,6 +11,7 @@ use crate::outbox::Outbox;
 use crate::playback::{Playback, Written};
 use crate::server::Shared;
 use crate::sessions::Registered;
+use crate::stream::Stream;
 use crate::{PlaySource, ReaderEvent};
 use bytes::BytesMut;
 use std::io;
@@ -17,12 +20,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use tokio::io::Interest;
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
+use weft_hooks::{Happening, Hooks};
+use weft_limits::Guest;
 use weft_rtsp::{Allowed, Frame, Framer, Limits, Session};
-use weft_wire::{CloseReason, TrackInfo};
+use weft_wire::{CloseReason, SessionId, TrackInfo};
 
 /// Bytes asked of the system per read.
 const READ: usize = 4096;
@@ -36,6 +40,8 @@ const SILENT_HURRY: Duration = Duration::from_secs(2);
 pub(crate) struct Found {
     pub(crate) path: String,
     pub(crate) query: Option<String>,
+    /// As whom it was let in.
+    pub(crate) principal: String,
     /// Its tracks as they were when it was found.
     pub(crate) tracks: Vec<TrackInfo>,
     pub(crate) source: Arc<dyn PlaySource>,
@@ -44,7 +50,8 @@ pub(crate) struct Found {
 /// One connection.
 pub(crate) struct Connection {
     pub(crate) shared: Arc<Shared>,
-    pub(crate) stream: TcpStream,
+    pub(crate) stream: Stream,
+    guest: Guest,
     pub(crate) peer: SocketAddr,
     pub(crate) local: SocketAddr,
     framer: Framer,
@@ -56,11 +63,14 @@ pub(crate) struct Connection {
     pub(crate) session: Session,
     pub(crate) spoke: bool,
     pub(crate) user_agent: Option<String>,
+    pub(crate) access: Access,
     pub(crate) found: Option<Found>,
     pub(crate) playback: Option<Playback>,
     pub(crate) pulse: Arc<Pulse>,
     pub(crate) claims: Vec<(u8, Claim)>,
     pub(crate) registered: Option<Registered>,
+    /// Its place in the list of connections.
+    pub(crate) entered: Entered,
     /// Ends this connection; cancelled with the server's own, or alone by an operator.
     pub(crate) stop: CancellationToken,
 }
@@ -78,18 +88,27 @@ fn canonical(address: SocketAddr) -> SocketAddr {
 enum Wake {
     Stop,
     Socket(io::Result<tokio::io::Ready>),
+    SentAway,
     Media(ReaderEvent),
     Other,
 }
 
 /// Serves one connection until it ends.
-pub(crate) async fn serve(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>) {
+pub(crate) async fn serve(stream: Stream, guest: Guest, peer: SocketAddr, shared: Arc<Shared>) {
     let local = stream.local_addr().unwrap_or(peer);
     let id = Uuid::new_v4();
+    let entered = shared.connections.enter(canonical(peer), stream.is_secure());
+    let _told = Told::new(
+        &shared.config.hooks,
+        &entered,
+        canonical(peer),
+        stream.is_secure(),
+    );
     let mut connection = Connection {
-        session: new_session(&shared, id),
+        session: new_session(&shared, id, stream.is_secure()),
         stop: shared.stop.child_token(),
         stream,
+        guest,
         peer: canonical(peer),
         local: canonical(local),
         framer: Framer::default(),
@@ -99,11 +118,13 @@ pub(crate) async fn serve(stream: TcpStream, peer: SocketAddr, shared: Arc<Share
         id,
         spoke: false,
         user_agent: None,
+        access: Access::default(),
         found: None,
         playback: None,
         pulse: Arc::default(),
         claims: Vec::new(),
         registered: None,
+        entered,
         shared,
     };
     Counters::one(&connection.shared.counters.silent);
@@ -115,7 +136,25 @@ pub(crate) async fn serve(stream: TcpStream, peer: SocketAddr, shared: Arc<Share
     connection.finish(&end).await;
 }
 
-fn new_session(shared: &Shared, id: Uuid) -> Session {
+/// Hooks have heard of a connection, and hear of its end on every way out.
+struct Told(Hooks, SessionId);
+
+impl Told {
+    fn new(hooks: &Hooks, entered: &Entered, peer: SocketAddr, secure: bool) -> Self {
+        let id = SessionId(entered.line.id().into_bytes());
+        let kind = if secure { "rtspsConn" } else { "rtspConn" };
+        hooks.happened(Happening::Connected { kind, id, peer });
+        Self(hooks.clone(), id)
+    }
+}
+
+impl Drop for Told {
+    fn drop(&mut self) {
+        self.0.happened(Happening::Disconnected { id: self.1 });
+    }
+}
+
+fn new_session(shared: &Shared, id: Uuid, secure: bool) -> Session {
     let config = &shared.config;
     let hurry = shared.counters.silent.load(Relaxed) >= SILENT_MANY;
     let limits = Limits {
@@ -128,7 +167,8 @@ fn new_session(shared: &Shared, id: Uuid) -> Session {
     };
     let allowed = Allowed {
         tcp: true,
-        udp: shared.udp.is_some(),
+        // Datagrams would go in the clear: SRTP is not spoken, and clients take TCP when this is refused (461).
+        udp: shared.udp.is_some() && !secure,
     };
     Session::new(id.simple().to_string(), limits, allowed, shared.now())
 }
@@ -142,9 +182,10 @@ impl Connection {
                 return end;
             }
             let now = Instant::now();
-            if let Err(e) = self.out.write(&self.stream, now) {
+            if let Err(e) = self.out.write(&mut self.stream, now) {
                 return End::Lost(e);
             }
+            self.entered.line.sent.store(self.out.taken, Relaxed);
             let wait = self.flush_datagrams(now);
             let deadline = match self.deadline(now) {
                 Ok(deadline) => deadline,
@@ -153,6 +194,7 @@ impl Connection {
             match self.wake(wait, deadline).await {
                 Wake::Stop if self.shared.stop.is_cancelled() => return End::Closed(CloseReason::Shutdown),
                 Wake::Stop => return End::Closed(CloseReason::Kicked),
+                Wake::SentAway => return End::MadeRoom,
                 Wake::Socket(Err(e)) => return End::Lost(e),
                 Wake::Socket(Ok(ready)) if ready.is_readable() => {
                     if let Err(end) = self.read() {
@@ -175,7 +217,7 @@ impl Connection {
         // overflows and skips to a key unit, this one stays small.
         // A paused reader has nothing but its end to take.
         let take = self.out.is_empty();
-        let interest = if self.out.stream.is_empty() {
+        let interest = if self.out.is_written() {
             Interest::READABLE
         } else if self.out.is_full() {
             // A client that asks and does not read its answers is not read either.
@@ -189,6 +231,7 @@ impl Connection {
             (_, b) => b,
         };
         let (stream, playback, shared) = (&self.stream, &mut self.playback, &self.shared);
+        let guest = &mut self.guest;
         let media = async {
             match playback {
                 Some(playback) if take => playback.next().await,
@@ -212,6 +255,7 @@ impl Connection {
             // In this order: an end before all else, then the client's wishes, then its media.
             biased;
             () = self.stop.cancelled() => Wake::Stop,
+            () = guest.sent_away() => Wake::SentAway,
             ready = stream.ready(interest) => Wake::Socket(ready),
             () = timer => Wake::Other,
             () = datagrams => Wake::Other,
@@ -223,7 +267,10 @@ impl Connection {
         self.input.reserve(READ);
         match self.stream.try_read_buf(&mut self.input) {
             Ok(0) => Err(End::Left),
-            Ok(_) => Ok(()),
+            Ok(read) => {
+                self.entered.line.received.fetch_add(read as u64, Relaxed);
+                Ok(())
+            }
             Err(e) if e.kind() == io::ErrorKind::WouldBlock => Ok(()),
             Err(e) => Err(End::Lost(e)),
         }
@@ -245,12 +292,12 @@ impl Connection {
                     self.first_word();
                     self.on_request(request).await?;
                 }
-                Ok(Some(Frame::Interleaved { .. })) => {
+                Ok(Some(Frame::Interleaved { data, .. })) => {
                     self.partial = None;
                     self.session.touch(self.shared.now());
                     Counters::one(&self.shared.counters.reports_received);
-                    if let Some(registered) = &self.registered {
-                        Counters::one(&registered.entry.reports);
+                    if self.registered.is_some() {
+                        self.pulse.reception.heard(&data);
                     }
                 }
                 Ok(Some(Frame::Response)) => self.partial = None,
@@ -272,6 +319,7 @@ impl Connection {
     fn first_word(&mut self) {
         if !self.spoke {
             self.spoke = true;
+            self.guest.spoke();
             Counters::one_less(&self.shared.counters.silent);
         }
     }
@@ -307,6 +355,7 @@ impl Connection {
                 Ok(written) => {
                     sum.packets += written.packets;
                     sum.bytes += written.bytes;
+                    sum.reports += written.reports;
                 }
                 Err(reason) => end = Err(reason),
             }
@@ -315,6 +364,7 @@ impl Connection {
             }
         }
         playback.tell(sum);
+        self.pulse.reception.told(sum.reports);
         let counters = &self.shared.counters;
         counters.packets_sent.fetch_add(sum.packets, Relaxed);
         counters.bytes_sent.fetch_add(sum.bytes, Relaxed);
@@ -343,10 +393,11 @@ impl Connection {
     pub(crate) fn renew(&mut self) {
         self.playback = None;
         self.registered = None;
+        self.entered.line.carries(None);
         self.claims.clear();
         self.out.datagrams = None;
         self.pulse = Arc::default();
         self.id = Uuid::new_v4();
-        self.session = new_session(&self.shared, self.id);
+        self.session = new_session(&self.shared, self.id, self.stream.is_secure());
     }
 }

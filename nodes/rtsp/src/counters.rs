@@ -21,12 +21,22 @@ macro_rules! counters {
 counters! {
     /// RTSP connections open now.
     connections => "rtsp_conns",
+    /// RTSP connections over TLS open now.
+    secure_connections => "rtsps_conns",
     /// RTSP sessions set up now.
     sessions => "rtsp_sessions",
+    /// RTSP sessions over TLS set up now.
+    secure_sessions => "rtsps_sessions",
     /// Connections accepted.
     accepted => "weft_rtsp_connections_accepted_total",
     /// Connections closed at once because there were too many.
     refused => "weft_rtsp_connections_refused_total",
+    /// Connections closed at once because their address had as many as it may.
+    refused_address => "weft_rtsp_connections_of_address_refused_total",
+    /// Connections that had said nothing, closed because others needed the room.
+    made_room => "weft_rtsp_connections_made_room_total",
+    /// Sessions refused because their address had as many as it may.
+    sessions_refused => "weft_rtsp_sessions_of_address_refused_total",
     /// Connections open now that have not sent a request yet.
     silent => "weft_rtsp_connections_silent",
     /// Connections closed because nothing, or only half a request, came in time.
@@ -54,6 +64,24 @@ counters! {
 }
 
 impl Counters {
+    /// The gauge of open connections, with TLS or without.
+    pub(crate) fn connections_of(&self, secure: bool) -> &AtomicU64 {
+        if secure {
+            &self.secure_connections
+        } else {
+            &self.connections
+        }
+    }
+
+    /// The gauge of sessions, with TLS or without.
+    pub(crate) fn sessions_of(&self, secure: bool) -> &AtomicU64 {
+        if secure {
+            &self.secure_sessions
+        } else {
+            &self.sessions
+        }
+    }
+
     /// Counts one.
     pub(crate) fn one(counter: &AtomicU64) {
         counter.fetch_add(1, Relaxed);

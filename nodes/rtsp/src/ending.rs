@@ -6,7 +6,7 @@ use crate::counters::Counters;
 use std::io;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::Interest;
 use tokio::time::Instant;
 use weft_rtsp::{Response, Status};
 use weft_wire::CloseReason;
@@ -23,6 +23,8 @@ pub(crate) enum End {
     Lost(io::Error),
     /// TEARDOWN.
     TornDown,
+    /// It showed something wrong, and has been told.
+    NotLetIn,
     /// Its bytes cannot be framed.
     Malformed(weft_rtsp::Error, Option<u64>),
     /// A request was not completed in time.
@@ -31,6 +33,8 @@ pub(crate) enum End {
     Silent,
     /// It took nothing of what was written.
     TooSlow,
+    /// It had said nothing, and others needed the room.
+    MadeRoom,
     /// The stream or we ended it.
     Closed(CloseReason),
 }
@@ -40,8 +44,9 @@ impl End {
         match self {
             Self::Left | Self::TornDown => CloseReason::PeerLeft,
             Self::Lost(_) | Self::Silent => CloseReason::PeerLost,
-            Self::Malformed(..) | Self::HalfRequest => CloseReason::Kicked,
+            Self::Malformed(..) | Self::HalfRequest | Self::MadeRoom => CloseReason::Kicked,
             Self::TooSlow => CloseReason::TooSlow,
+            Self::NotLetIn => CloseReason::NotAllowed,
             Self::Closed(reason) => *reason,
         }
     }
@@ -67,14 +72,13 @@ impl Connection {
                     playback.goodbye(&mut self.out, self.shared.udp.as_ref());
                 }
             }
-            End::TornDown => {}
+            End::TornDown | End::NotLetIn => {}
             End::TooSlow => {
                 // What it did not take is thrown away now: the system would keep it for as long as it tries to deliver.
-                let socket = socket2::SockRef::from(&self.stream);
-                _ = socket.set_linger(Some(Duration::ZERO));
+                self.stream.abandon();
                 return;
             }
-            End::Left | End::Lost(_) => return,
+            End::Left | End::Lost(_) | End::MadeRoom => return,
         }
         // The reader leaves the hub before the last words: they may take a while.
         self.playback = None;
@@ -83,15 +87,12 @@ impl Connection {
         self.flush_datagrams(Instant::now());
         let until = Instant::now() + LAST_WORDS;
         _ = tokio::time::timeout_at(until, async {
-            while !self.out.stream.is_empty() {
-                self.stream.writable().await?;
-                self.out.write(&self.stream, Instant::now())?;
+            while !self.out.is_written() {
+                self.stream.ready(Interest::WRITABLE).await?;
+                self.out.write(&mut self.stream, Instant::now())?;
             }
             self.stream.shutdown().await?;
-            while self.stream.read_buf(&mut self.input).await? > 0 {
-                self.input.clear();
-            }
-            io::Result::Ok(())
+            self.stream.discard().await
         })
         .await;
     }
@@ -118,14 +119,20 @@ impl Connection {
                     tracing::warn!(%peer, more, "reader closed: took nothing for too long");
                 }
             }
+            End::MadeRoom => {
+                Counters::one(&shared.counters.made_room);
+                if let Some(more) = shared.limiters.made_room.pass() {
+                    tracing::warn!(%peer, more, "connection closed: it had said nothing, and others needed the room");
+                }
+            }
             End::Lost(error) => tracing::debug!(%peer, %error, "connection lost"),
-            End::Left | End::TornDown | End::Closed(_) => {}
+            End::Left | End::TornDown | End::NotLetIn | End::Closed(_) => {}
         }
         if let Some(registered) = &self.registered {
             let entry = &registered.entry;
             let (session, path, reason) = (entry.id, entry.path.as_str(), end.reason().token());
             let (packets, bytes) = (entry.packets.load(Relaxed), entry.bytes.load(Relaxed));
-            tracing::info!(%session, stream = %path, %peer, reason, packets, bytes, "reader left");
+            tracing::info!(%session, stream = %path, %peer, reason, packets, bytes, "reader closed");
         }
     }
 }

@@ -11,7 +11,7 @@ pub enum Error {
     /// The address is taken, not ours, or not allowed.
     #[error("cannot listen for {purpose} on {address}: {source}")]
     Bind {
-        /// `RTSP`, `RTP` or `RTCP`.
+        /// `RTSP`, `RTSPS`, `RTP` or `RTCP`.
         purpose: &'static str,
         /// The address as configured.
         address: SocketAddr,

@@ -31,6 +31,7 @@ impl Limiter {
 pub(crate) struct Limiters {
     pub(crate) accept: Limiter,
     pub(crate) refused: Limiter,
+    pub(crate) made_room: Limiter,
     pub(crate) malformed: Limiter,
     pub(crate) timed_out: Limiter,
     pub(crate) too_slow: Limiter,

@@ -1,24 +1,28 @@
 //! Signs of life that reach a session from beside its connection: RTCP datagrams from its client's port.
 //! Who is too long silent is decided by the session.
 
+use crate::reception::Reception;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-/// When a session's client was last heard, since the server's start.
+/// When a session's client was last heard, since the server's start, and what it reported.
 #[derive(Debug, Default)]
-pub(crate) struct Pulse(AtomicU64);
+pub(crate) struct Pulse {
+    last: AtomicU64,
+    pub(crate) reception: Reception,
+}
 
 impl Pulse {
     pub(crate) fn beat(&self, now: Duration) {
-        self.0
+        self.last
             .fetch_max(u64::try_from(now.as_micros()).unwrap_or(u64::MAX), Relaxed);
     }
 
     pub(crate) fn last(&self) -> Duration {
-        Duration::from_micros(self.0.load(Relaxed))
+        Duration::from_micros(self.last.load(Relaxed))
     }
 }
 
@@ -47,10 +51,11 @@ impl Pulses {
     }
 
     /// A datagram came; false when nobody known sent it.
-    pub(crate) fn heard(&self, from: SocketAddr, now: Duration) -> bool {
+    pub(crate) fn heard(&self, from: SocketAddr, report: &[u8], now: Duration) -> bool {
         match self.lock().get(&(from.ip().to_canonical(), from.port())) {
             Some(pulse) => {
                 pulse.beat(now);
+                pulse.reception.heard(report);
                 true
             }
             None => false,
@@ -88,10 +93,14 @@ mod tests {
         let ip = IpAddr::from([127, 0, 0, 1]);
         let claim = pulses.claim(ip, 5001, &pulse).unwrap();
         assert!(pulses.claim(ip, 5001, &pulse).is_none());
-        assert!(pulses.heard("[::ffff:127.0.0.1]:5001".parse().unwrap(), Duration::from_secs(3)));
+        assert!(pulses.heard(
+            "[::ffff:127.0.0.1]:5001".parse().unwrap(),
+            &[],
+            Duration::from_secs(3)
+        ));
         assert_eq!(pulse.last(), Duration::from_secs(3));
-        assert!(!pulses.heard(SocketAddr::new(ip, 5000), Duration::from_secs(9)));
+        assert!(!pulses.heard(SocketAddr::new(ip, 5000), &[], Duration::from_secs(9)));
         drop(claim);
-        assert!(!pulses.heard(SocketAddr::new(ip, 5001), Duration::from_secs(9)));
+        assert!(!pulses.heard(SocketAddr::new(ip, 5001), &[], Duration::from_secs(9)));
     }
 }

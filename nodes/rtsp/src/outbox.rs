@@ -2,9 +2,9 @@
 //! Bounded by its filler, which takes nothing more from the reader's queue while something is left here.
 
 use crate::datagrams::Datagrams;
+use crate::stream::Stream;
 use bytes::{Buf, BytesMut};
 use std::io;
-use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 /// A batch ends when this much is gathered: one write, and the most that is held beside one access unit.
@@ -20,8 +20,12 @@ pub(crate) struct Outbox {
     pub(crate) stream: BytesMut,
     /// Packets of tracks over UDP.
     pub(crate) datagrams: Option<Datagrams>,
-    /// Since when the client has taken nothing of `stream`.
+    /// TLS holds bytes that were in `stream`.
+    held: bool,
+    /// Since when the client has taken nothing of `stream`, or of what TLS holds.
     stuck: Option<Instant>,
+    /// Bytes of `stream` that the client has taken.
+    pub(crate) taken: u64,
 }
 
 impl Outbox {
@@ -29,13 +33,20 @@ impl Outbox {
         Self {
             stream: BytesMut::new(),
             datagrams: None,
+            held: false,
             stuck: None,
+            taken: 0,
         }
     }
 
     /// Nothing is left.
     pub(crate) fn is_empty(&self) -> bool {
-        self.stream.is_empty() && self.datagrams.as_ref().is_none_or(Datagrams::is_empty)
+        self.is_written() && self.datagrams.as_ref().is_none_or(Datagrams::is_empty)
+    }
+
+    /// Nothing of the TCP stream is left.
+    pub(crate) fn is_written(&self) -> bool {
+        self.stream.is_empty() && !self.held
     }
 
     /// Enough is gathered for one write.
@@ -49,19 +60,28 @@ impl Outbox {
     }
 
     /// Writes what the client takes of the TCP stream.
-    pub(crate) fn write(&mut self, stream: &TcpStream, now: Instant) -> io::Result<()> {
+    pub(crate) fn write(&mut self, stream: &mut Stream, now: Instant) -> io::Result<()> {
+        if stream.try_flush()? {
+            self.stuck = None;
+        }
         while !self.stream.is_empty() {
             match stream.try_write(&self.stream) {
                 Ok(written) => {
                     self.stream.advance(written);
                     self.stuck = None;
+                    self.taken += written as u64;
                 }
                 Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                    self.held = stream.holds();
                     self.stuck.get_or_insert(now);
                     return Ok(());
                 }
                 Err(e) => return Err(e),
             }
+        }
+        self.held = stream.holds();
+        if self.held {
+            self.stuck.get_or_insert(now);
         }
         if self.stream.capacity() > KEEP {
             self.stream = BytesMut::new();

@@ -68,6 +68,8 @@ pub struct ReaderSpec {
     pub peer: SocketAddr,
     /// `TCP` or `UDP`.
     pub transport: &'static str,
+    /// Over TLS.
+    pub secure: bool,
     /// Tracks set up.
     pub tracks: Vec<TrackId>,
     /// What followed `?` in its URL.

@@ -52,6 +52,8 @@ pub(crate) struct Playback {
 pub(crate) struct Written {
     pub(crate) packets: u64,
     pub(crate) bytes: u64,
+    /// Sender reports.
+    pub(crate) reports: u64,
 }
 
 impl Playback {
@@ -89,10 +91,14 @@ impl Playback {
     }
 
     /// Writes the first sender reports: before any packet, so that capture times are known from the first picture on.
-    pub(crate) fn open(&mut self, out: &mut Outbox, udp: Option<&UdpPair>) {
-        for (track, line) in std::mem::take(&mut self.lines) {
+    /// Returns how many.
+    pub(crate) fn open(&mut self, out: &mut Outbox, udp: Option<&UdpPair>) -> u64 {
+        let lines = std::mem::take(&mut self.lines);
+        let sum = lines.len() as u64;
+        for (track, line) in lines {
             self.report(track, line, out, udp);
         }
+        sum
     }
 
     /// Stops taking; the hub empties the queue.
@@ -161,7 +167,10 @@ impl Playback {
             ReaderEvent::Block(block) => Ok(self.block(&block, out, udp)),
             ReaderEvent::Report(track, line) => {
                 self.report(track, line, out, udp);
-                Ok(Written::default())
+                Ok(Written {
+                    reports: 1,
+                    ..Written::default()
+                })
             }
             ReaderEvent::Closed(reason) => Err(reason),
         }
@@ -195,6 +204,7 @@ impl Playback {
         Written {
             packets: count as u64,
             bytes: block.bytes.len().saturating_sub(count * INTERLEAVE_HEADER) as u64,
+            reports: 0,
         }
     }
 

@@ -52,7 +52,9 @@ impl Reception {
     /// Packets that never reached the client, as it says; duplicates count against them.
     pub(crate) fn lost(&self) -> u64 {
         let lost = self.lost.lock().unwrap_or_else(PoisonError::into_inner);
-        lost.iter().map(|(_, count)| u64::try_from(*count).unwrap_or(0)).sum()
+        lost.iter()
+            .map(|(_, count)| u64::try_from(*count).unwrap_or(0))
+            .sum()
     }
 }
 

@@ -7,13 +7,14 @@ use crate::datagrams::Datagrams;
 use crate::ending::End;
 use crate::playback::Playback;
 use crate::sessions::Entry;
+use crate::stream::Stream;
 use crate::{DescribeRequest, ReaderSpec, Refusal};
 use bytes::BytesMut;
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, SystemTime};
-use tokio::net::TcpStream;
+use tokio::io::Interest;
 use weft_rtsp::{Action, Chosen, Lower, Request, Response, SetUp, State, Status, Target};
 use weft_wire::{StreamName, TrackId, TrackInfo};
 
@@ -57,12 +58,13 @@ impl Connection {
         self.session.touch(self.shared.now());
         if let Some(playback) = &mut self.playback {
             // After the answer to PLAY: packets that overtake it are thrown away by most readers.
-            playback.open(&mut self.out, self.shared.udp.as_ref());
+            let told = playback.open(&mut self.out, self.shared.udp.as_ref());
+            self.pulse.reception.told(told);
         }
         Ok(())
     }
 
-    fn answer(&mut self, answer: &Response) {
+    pub(crate) fn answer(&mut self, answer: &Response) {
         if answer.status.0 >= 400 {
             Counters::one(&self.shared.counters.requests_refused);
         }
@@ -75,6 +77,10 @@ impl Connection {
             Ok(name) => name,
             Err(e) => return Ok(request.refuse(Status::BAD_REQUEST, &e.to_string())),
         };
+        let principal = match self.let_in(request, &target.path, &target).await? {
+            Ok(principal) => principal,
+            Err(answer) => return Ok(answer),
+        };
         // Whoever reads a stream already is told of that one: it is neither moved nor refused.
         let known = self
             .found
@@ -84,9 +90,9 @@ impl Connection {
             let sdp = sdp(&found.source.tracks(), &name);
             return Ok(self.session.described(request, &target, sdp));
         }
-        let found = match self.find(&name, &target).await? {
+        let found = match self.find(&name, &target, principal).await? {
             Ok(found) => found,
-            Err(refusal) => return Ok(refused(request, refusal)),
+            Err(refusal) => return Ok(self.refused(request, refusal)),
         };
         let sdp = sdp(&found.tracks, &name);
         if self.session.state() == State::Init {
@@ -97,25 +103,32 @@ impl Connection {
     }
 
     /// Exclusive although it changes nothing: readers are `Send` and not `Sync`, so a shared borrow could not be awaited.
-    async fn find(&mut self, name: &StreamName, target: &Target) -> Result<Result<Found, Refusal>, End> {
+    async fn find(
+        &mut self,
+        name: &StreamName,
+        target: &Target,
+        principal: String,
+    ) -> Result<Result<Found, Refusal>, End> {
         let handler = Arc::clone(&self.shared.handler);
         let asked = handler.describe(DescribeRequest {
             stream: name.clone(),
             query: target.query.clone(),
             peer: self.peer,
             user_agent: self.user_agent.clone(),
-            principal: String::new(),
+            principal: principal.clone(),
         });
         let limit = self.shared.config.read_timeout + handler.patience(name);
         let source = tokio::select! {
             biased;
             () = self.stop.cancelled() => Err(Refusal::Unavailable(RETRY_AFTER)),
             found = tokio::time::timeout(limit, asked) => found.unwrap_or(Err(Refusal::Unavailable(RETRY_AFTER))),
-            end = hung_up(&self.stream, &mut self.input) => return Err(end),
+            end = hung_up(&mut self.stream, &mut self.input) => return Err(end),
         };
         Ok(source.map(|source| Found {
             path: target.path.clone(),
-            query: target.query.clone(),
+            // What is shown in lists and told to hooks holds no credentials.
+            query: target.query.as_deref().map(weft_auth::without_secrets),
+            principal,
             tracks: source.tracks(),
             source,
         }))
@@ -130,10 +143,15 @@ impl Connection {
             Ok(name) => name,
             Err(e) => return Ok(request.refuse(Status::BAD_REQUEST, &e.to_string())),
         };
+        let path = setup.target.path.clone();
+        let principal = match self.let_in(request, &path, &setup.target).await? {
+            Ok(principal) => principal,
+            Err(answer) => return Ok(answer),
+        };
         if self.found.as_ref().is_none_or(|f| f.path != setup.target.path) {
-            match self.find(&name, &setup.target).await? {
+            match self.find(&name, &setup.target, principal).await? {
                 Ok(found) => self.found = Some(found),
-                Err(refusal) => return Ok(refused(request, refusal)),
+                Err(refusal) => return Ok(self.refused(request, refusal)),
             }
         }
         Ok(self.set_up_track(request, setup))
@@ -159,9 +177,14 @@ impl Connection {
         }
         let transport = setup.transport.lower();
         let ports = self.shared.udp.as_ref().map(crate::udp::UdpPair::ports);
-        let answer = self.session.set_up(request, track, setup, ports);
-        self.register(transport);
-        answer
+        if !self.register(transport) {
+            Counters::one(&self.shared.counters.sessions_refused);
+            return request.refuse(
+                Status::NOT_ENOUGH_BANDWIDTH,
+                "this address has as many sessions as it may (fabric.limits.sessionsPerAddress)",
+            );
+        }
+        self.session.set_up(request, track, setup, ports)
     }
 
     /// Makes ready what a track's transport needs.
@@ -193,10 +216,24 @@ impl Connection {
         self.found.as_ref().map(|f| f.tracks.clone()).unwrap_or_default()
     }
 
-    fn register(&mut self, transport: Lower) {
+    /// Enters the session where it is new; false when its address has as many as it may.
+    fn register(&mut self, transport: Lower) -> bool {
         let (None, Some(found)) = (&self.registered, &self.found) else {
-            return;
+            return true;
         };
+        let most = self
+            .shared
+            .config
+            .settings
+            .now()
+            .fabric
+            .limits
+            .sessions_per_address;
+        let Some(share) = self.shared.config.shares.take(self.peer.ip(), most) else {
+            return false;
+        };
+        let connection = self.entered.line.id();
+        self.entered.line.carries(Some(self.id));
         self.registered = Some(self.shared.sessions.enter(Entry {
             id: self.id,
             created: SystemTime::now(),
@@ -205,12 +242,17 @@ impl Connection {
             query: found.query.clone().unwrap_or_default(),
             user_agent: self.user_agent.clone().unwrap_or_default(),
             transport: label(transport),
+            secure: self.stream.is_secure(),
             plays: false.into(),
             bytes: 0.into(),
             packets: 0.into(),
-            reports: 0.into(),
+            pulse: Arc::clone(&self.pulse),
+            principal: found.principal.clone(),
+            connection,
             kick: self.stop.clone(),
+            _share: share,
         }));
+        true
     }
 
     async fn play(&mut self, request: &Request) -> Response {
@@ -224,7 +266,17 @@ impl Connection {
                 self.playback = Some(playback);
                 answer
             }
-            Err(refusal) => refused(request, refusal),
+            Err(refusal) => self.refused(request, refusal),
+        }
+    }
+
+    fn refused(&self, request: &Request, refusal: Refusal) -> Response {
+        match refusal {
+            // Whoever came over TLS is not led into the clear.
+            Refusal::Moved(url) if self.stream.is_secure() && !url.starts_with("rtsps:") => {
+                refused(request, Refusal::Unavailable(RETRY_AFTER))
+            }
+            refusal => refused(request, refusal),
         }
     }
 
@@ -240,10 +292,11 @@ impl Connection {
             id: self.id,
             peer: self.peer,
             transport: self.session.lower().map_or("TCP", label),
+            secure: self.stream.is_secure(),
             tracks: tracks.iter().map(|t| t.0).collect(),
             query: found.query.clone().unwrap_or_default(),
             user_agent: self.user_agent.clone().unwrap_or_default(),
-            principal: String::new(),
+            principal: found.principal.clone(),
         };
         let joined = tokio::select! {
             joined = tokio::time::timeout(self.shared.config.read_timeout, found.source.join(spec)) => {
@@ -268,10 +321,10 @@ fn sdp(tracks: &[TrackInfo], name: &StreamName) -> String {
 }
 
 /// Ends when the client hangs up. What it says meanwhile is kept for later, up to a bound: beyond it, it is not listened to.
-async fn hung_up(stream: &TcpStream, input: &mut BytesMut) -> End {
+pub(crate) async fn hung_up(stream: &mut Stream, input: &mut BytesMut) -> End {
     while input.len() < MAX_AHEAD {
-        let read = match stream.readable().await {
-            Ok(()) => stream.try_read_buf(input),
+        let read = match stream.ready(Interest::READABLE).await {
+            Ok(_) => stream.try_read_buf(input),
             Err(e) => return End::Lost(e),
         };
         match read {

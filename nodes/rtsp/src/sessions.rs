@@ -2,6 +2,7 @@
 //! A connection registers its session with the first track set up and counts what it sends.
 
 use crate::counters::Counters;
+use crate::liveness::Pulse;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -29,12 +30,22 @@ pub struct SessionView {
     pub user_agent: String,
     /// `TCP` or `UDP`.
     pub transport: &'static str,
+    /// Over TLS: an `rtspsSession`.
+    pub secure: bool,
     /// Bytes of RTP sent.
     pub bytes_sent: u64,
     /// RTP packets sent.
     pub packets_sent: u64,
     /// Receiver reports and other packets received.
     pub reports_received: u64,
+    /// Sender reports sent.
+    pub reports_sent: u64,
+    /// Packets that never reached the client, by its own reports (RFC 3550 §6.4.1).
+    pub reported_lost: u64,
+    /// As whom it was let in; empty where nobody need be anybody.
+    pub principal: String,
+    /// The connection that it is on.
+    pub connection: Uuid,
 }
 
 /// A session's entry.
@@ -47,11 +58,15 @@ pub(crate) struct Entry {
     pub(crate) query: String,
     pub(crate) user_agent: String,
     pub(crate) transport: &'static str,
+    pub(crate) secure: bool,
     pub(crate) plays: AtomicBool,
     pub(crate) bytes: AtomicU64,
     pub(crate) packets: AtomicU64,
-    pub(crate) reports: AtomicU64,
+    pub(crate) pulse: Arc<Pulse>,
+    pub(crate) principal: String,
+    pub(crate) connection: Uuid,
     pub(crate) kick: CancellationToken,
+    pub(crate) _share: weft_limits::Share,
 }
 
 impl Entry {
@@ -65,9 +80,14 @@ impl Entry {
             query: self.query.clone(),
             user_agent: self.user_agent.clone(),
             transport: self.transport,
+            secure: self.secure,
             bytes_sent: self.bytes.load(Relaxed),
             packets_sent: self.packets.load(Relaxed),
-            reports_received: self.reports.load(Relaxed),
+            reports_received: self.pulse.reception.reports().0,
+            reports_sent: self.pulse.reception.reports().1,
+            reported_lost: self.pulse.reception.lost(),
+            principal: self.principal.clone(),
+            connection: self.connection,
         }
     }
 }
@@ -108,7 +128,7 @@ impl Sessions {
     pub(crate) fn enter(self: &Arc<Self>, entry: Entry) -> Registered {
         let entry = Arc::new(entry);
         self.lock().insert(entry.id, Arc::clone(&entry));
-        Counters::one(&self.counters.sessions);
+        Counters::one(self.counters.sessions_of(entry.secure));
         Registered {
             sessions: Arc::clone(self),
             entry,
@@ -126,6 +146,6 @@ pub(crate) struct Registered {
 impl Drop for Registered {
     fn drop(&mut self) {
         self.sessions.lock().remove(&self.entry.id);
-        Counters::one_less(&self.sessions.counters.sessions);
+        Counters::one_less(self.sessions.counters.sessions_of(self.entry.secure));
     }
 }

@@ -41,8 +41,11 @@ fn bind_exactly(address: SocketAddr, kind: Type) -> io::Result<Socket> {
 }
 
 /// Opens the listener.
-pub(crate) fn listen(config: &ServerConfig) -> Result<TcpListener, Error> {
-    let address = config.rtsp_address;
+pub(crate) fn listen(
+    config: &ServerConfig,
+    purpose: &'static str,
+    address: SocketAddr,
+) -> Result<TcpListener, Error> {
     let open = || -> io::Result<TcpListener> {
         let socket = bind(address, Type::STREAM)?;
         // Before any connection: accepted sockets inherit it, and the window is scaled by it.
@@ -51,7 +54,7 @@ pub(crate) fn listen(config: &ServerConfig) -> Result<TcpListener, Error> {
         TcpListener::from_std(socket.into())
     };
     open().map_err(|source| Error::Bind {
-        purpose: "RTSP",
+        purpose,
         address,
         source,
     })

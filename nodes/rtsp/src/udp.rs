@@ -162,7 +162,9 @@ impl UdpPair {
                 },
             };
             match received {
-                Ok((_, from)) if self.pulses.heard(from, start.elapsed()) => {
+                Ok((len, from))
+                    if (self.pulses).heard(from, reports.get(..len).unwrap_or_default(), start.elapsed()) =>
+                {
                     Counters::one(&counters.reports_received);
                 }
                 Ok(_) => Counters::one(&counters.reports_unknown),

@@ -64,7 +64,7 @@ impl Answer {
 
 impl Client {
     pub async fn connect(server: &Running) -> Self {
-        Self::connect_to(server.addresses().rtsp).await
+        Self::connect_to(server.addresses().rtsp.unwrap()).await
     }
 
     pub async fn connect_to(server: SocketAddr) -> Self {

@@ -209,12 +209,68 @@ async fn connections_above_the_limit_are_closed_at_once() {
     one.ask("OPTIONS", "*", "").await;
     two.ask("OPTIONS", "*", "").await;
     let mut three = Client::connect(&server).await;
+    assert_eq!(three.answer().await.status, 503);
     assert_eq!(three.item().await, Item::Closed);
     assert_eq!(server.counter("weft_rtsp_connections_refused_total"), 1);
     drop(one);
     server.until(|| server.counter("rtsp_conns") == 1).await;
     let mut four = Client::connect(&server).await;
     assert_eq!(four.ask("OPTIONS", "*", "").await.status, 200);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_server_closes_the_oldest_that_has_said_nothing_and_takes_the_newcomer() {
+    let server = mock::start_with(ServerConfig {
+        max_connections: 8,
+        ..mock::config()
+    });
+    let mut silent = Vec::new();
+    for _ in 0..8 {
+        silent.push(Client::connect(&server).await);
+    }
+    server.until(|| server.counter("rtsp_conns") == 8).await;
+    let mut newcomer = Client::connect(&server).await;
+    assert_eq!(newcomer.ask("OPTIONS", "*", "").await.status, 200);
+    silent.remove(0).until_closed().await;
+    assert_eq!(server.counter("weft_rtsp_connections_made_room_total"), 1);
+    assert_eq!(silent.remove(0).ask("OPTIONS", "*", "").await.status, 200);
+}
+
+#[tokio::test]
+async fn an_address_has_so_many_connections_and_sessions_and_no_more() {
+    let mut config = weft_config::Config::default();
+    config.fabric.limits.connections_per_address = 3;
+    config.fabric.limits.sessions_per_address = 1;
+    let server = mock::start_with(ServerConfig {
+        settings: weft_config::Live::fixed(config),
+        ..mock::config()
+    });
+    let mut first = Client::connect(&server).await;
+    first.play("video", &[0]).await;
+    let mut second = Client::connect(&server).await;
+    let url = second.url("video");
+    assert_eq!(second.ask("DESCRIBE", &url, "").await.status, 200);
+    let transport = "Transport: RTP/AVP/TCP;unicast;interleaved=0-1\r\n";
+    let refused = second.ask("SETUP", &format!("{url}/trackID=0"), transport).await;
+    assert_eq!(refused.status, 453, "{refused:?}");
+    assert!(
+        refused.body.contains("fabric.limits.sessionsPerAddress"),
+        "{refused:?}"
+    );
+    assert_eq!(server.counter("weft_rtsp_sessions_of_address_refused_total"), 1);
+
+    let mut third = Client::connect(&server).await;
+    assert_eq!(third.ask("OPTIONS", "*", "").await.status, 200);
+    let mut fourth = Client::connect(&server).await;
+    assert_eq!(fourth.answer().await.status, 503);
+    assert_eq!(
+        server.counter("weft_rtsp_connections_of_address_refused_total"),
+        1
+    );
+
+    drop(first);
+    server.until(|| server.counter("rtsp_sessions") == 0).await;
+    second.set_up(&format!("{url}/trackID=0"), transport).await;
 }
 
 #[tokio::test(start_paused = true)]

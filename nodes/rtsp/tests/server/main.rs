@@ -9,4 +9,5 @@ mod life;
 mod methods;
 mod mock;
 mod readers;
+mod secure;
 mod transports;

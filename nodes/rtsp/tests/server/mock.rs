@@ -384,7 +384,7 @@ impl Drop for Running {
 pub fn config() -> ServerConfig {
     let any = "127.0.0.1:0".parse().unwrap();
     ServerConfig {
-        rtsp_address: any,
+        rtsp_address: Some(any),
         udp: Some(UdpAddresses { rtp: any, rtcp: any }),
         ..ServerConfig::default()
     }

@@ -26,7 +26,7 @@ fn live(server: &Running) -> tokio::task::JoinHandle<()> {
 }
 
 async fn described(server: &Running, path: &str) -> Session<retina::client::Described> {
-    let url = url::Url::parse(&format!("rtsp://{}/{path}", server.addresses().rtsp)).unwrap();
+    let url = url::Url::parse(&format!("rtsp://{}/{path}", server.addresses().rtsp.unwrap())).unwrap();
     Session::describe(url, SessionOptions::default()).await.unwrap()
 }
 

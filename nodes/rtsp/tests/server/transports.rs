@@ -381,12 +381,12 @@ async fn sockets_bound_to_every_address_answer_from_the_one_the_client_speaks_to
     for any in ["0.0.0.0:0", "[::]:0"] {
         let any = any.parse().unwrap();
         let server = mock::start_with(weft_rtsp_server::ServerConfig {
-            rtsp_address: any,
+            rtsp_address: Some(any),
             udp: Some(weft_rtsp_server::UdpAddresses { rtp: any, rtcp: any }),
             ..mock::config()
         });
         server.video.picture(true, 5000);
-        let mut client = Client::connect_to(local(server.addresses().rtsp)).await;
+        let mut client = Client::connect_to(local(server.addresses().rtsp.unwrap())).await;
         let (media, reports, port) = ports().await;
         play_udp(&server, &mut client, port, "").await;
         for (socket, ours) in [
