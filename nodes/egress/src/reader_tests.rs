@@ -24,6 +24,7 @@ fn queue(burst: &[Cached]) -> Queue {
         id: uuid::Uuid::nil(),
         peer: "127.0.0.1:1".parse().unwrap(),
         transport: "TCP",
+        secure: false,
         tracks: vec![VIDEO, AUDIO],
         query: String::new(),
         user_agent: String::new(),

@@ -75,12 +75,13 @@ async fn loss_between_nats_and_egress_is_repaired_and_nothing_is_missing() -> Re
         weft_bus::Members::alone(name),
     );
     let local = ServerConfig {
-        rtsp_address: "127.0.0.1:0".parse()?,
+        rtsp_address: Some("127.0.0.1:0".parse()?),
         udp: None,
         ..ServerConfig::default()
     };
     let server = Server::bind(local, Arc::new(egress))?;
-    let url = format!("rtsp://{}/lossy", server.addresses().rtsp);
+    let address = server.addresses().rtsp.context("no RTSP")?;
+    let url = format!("rtsp://{address}/lossy");
     let stop = CancellationToken::new();
     let serving = tokio::spawn(server.run(stop.clone()));
 

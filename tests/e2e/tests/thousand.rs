@@ -64,6 +64,7 @@ impl NodeService for Reports {
                     said: None,
                 }),
                 NodeRequest::Close(_) => NodeReply::Close(CloseReply { found: false }),
+                NodeRequest::Demand(_) => NodeReply::Demand(weft_wire::DemandReply { taken: false }),
                 NodeRequest::Drain(_) => NodeReply::Drain(DrainReply {
                     publishers: 0,
                     readers: 0,
@@ -118,6 +119,7 @@ async fn join(egress: &Egress, stream: StreamName) -> Result<Duration> {
         id: uuid::Uuid::new_v4(),
         peer,
         transport: "TCP",
+        secure: false,
         tracks: vec![TrackId(0)],
         query: String::new(),
         user_agent: String::new(),

@@ -71,6 +71,7 @@ impl Reader {
             id: uuid::Uuid::new_v4(),
             peer,
             transport: "TCP",
+            secure: false,
             tracks: vec![VIDEO],
             query: String::new(),
             user_agent: String::new(),

@@ -59,6 +59,7 @@ pub(crate) fn spec(tracks: &[u8]) -> ReaderSpec {
         id: uuid::Uuid::new_v4(),
         peer: "127.0.0.1:5000".parse().unwrap(),
         transport: "TCP",
+        secure: false,
         tracks: tracks.iter().map(|t| TrackId(*t)).collect(),
         query: String::new(),
         user_agent: String::new(),

@@ -8,27 +8,39 @@ use std::path::Path;
 /// Where a node listens; what its role does not have is `None`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Addresses {
-    /// HTTP for WebRTC publishers.
+    /// HTTP for WebRTC publishers; with TLS where it equals `webrtc_tls`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webrtc: Option<SocketAddr>,
+    /// The same over TLS.
+    #[serde(rename = "webrtcTls", skip_serializing_if = "Option::is_none")]
+    pub webrtc_tls: Option<SocketAddr>,
     /// UDP for WebRTC media, the first shard's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ice: Option<SocketAddr>,
     /// RTSP.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rtsp: Option<SocketAddr>,
+    /// RTSP over TLS.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub rtsps: Option<SocketAddr>,
     /// RTP over UDP.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rtp: Option<SocketAddr>,
     /// RTCP over UDP.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rtcp: Option<SocketAddr>,
-    /// Control API.
+    /// Control API; with TLS where it equals `api_tls`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api: Option<SocketAddr>,
-    /// Metrics.
+    /// Control API over TLS.
+    #[serde(rename = "apiTls", skip_serializing_if = "Option::is_none")]
+    pub api_tls: Option<SocketAddr>,
+    /// Metrics; with TLS where it equals `metrics_tls`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub metrics: Option<SocketAddr>,
+    /// Metrics over TLS.
+    #[serde(rename = "metricsTls", skip_serializing_if = "Option::is_none")]
+    pub metrics_tls: Option<SocketAddr>,
 }
 
 impl Addresses {

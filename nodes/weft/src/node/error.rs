@@ -40,9 +40,15 @@ pub enum StartError {
     /// Another live run has this node's name, or the table of nodes refused it.
     #[error(transparent)]
     Lease(#[from] weft_bus::LeaseError),
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] weft_config::Error),
     /// The bus refused this node.
     #[error(transparent)]
     Bus(#[from] weft_bus::Error),
+    /// A port's certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] weft_tls::Error),
     /// The WebRTC side cannot start.
     #[error(transparent)]
     Rtc(weft_rtc::Error),
@@ -92,6 +98,7 @@ impl From<weft_rtsp_server::Error> for StartError {
             return Self::Rtsp(error);
         };
         let (protocol, key, flag) = match purpose {
+            "RTSPS" => ("TCP", "rtspsAddress", "--config"),
             "RTP" => ("UDP", "rtpAddress", "--rtp"),
             "RTCP" => ("UDP", "rtcpAddress", "--rtcp"),
             _ => ("TCP", "rtspAddress", "--rtsp"),

@@ -16,6 +16,12 @@ fn host(address: SocketAddr) -> String {
     }
 }
 
+/// With TLS where that is what the address speaks.
+fn url(scheme: &str, address: SocketAddr, secure: Option<SocketAddr>) -> String {
+    let s = if secure == Some(address) { "s" } else { "" };
+    format!("{scheme}{s}://{}", host(address))
+}
+
 impl Node {
     /// Lines for the terminal; `playing` is the stream that the built-in publisher publishes.
     #[must_use]
@@ -29,18 +35,25 @@ impl Node {
         );
         // Writing to a string does not fail.
         if let Some(address) = a.webrtc {
-            let base = format!("http://{}/{ANY_STREAM}", host(address));
+            let base = format!("{}/{ANY_STREAM}", url("http", address, a.webrtc_tls));
             _ = writeln!(text, "  publish   {base}/publish   (browser)");
             _ = writeln!(text, "            {base}/whip      (WHIP: FFmpeg, OBS)");
         }
-        if let Some(address) = a.rtsp {
-            _ = writeln!(text, "  read      rtsp://{}/{stream}", host(address));
+        if let Some(address) = a.webrtc_tls.filter(|secure| a.webrtc != Some(*secure)) {
+            _ = writeln!(text, "            https://{}/{ANY_STREAM}/publish", host(address));
+        }
+        let mut word = "read";
+        for (scheme, address) in [("rtsp", a.rtsp), ("rtsps", a.rtsps)] {
+            if let Some(address) = address {
+                let word = std::mem::take(&mut word);
+                _ = writeln!(text, "  {word:<9} {scheme}://{}/{stream}", host(address));
+            }
         }
         if let Some(address) = a.api {
-            _ = writeln!(text, "  look      http://{}/v3/paths/list", host(address));
+            _ = writeln!(text, "  look      {}/v3/paths/list", url("http", address, a.api_tls));
         }
         if let Some(address) = a.metrics {
-            _ = writeln!(text, "            http://{}/metrics", host(address));
+            _ = writeln!(text, "            {}/metrics", url("http", address, a.metrics_tls));
         }
         if !self.config.fabric.nats.servers.is_empty() {
             _ = writeln!(text, "  bus       {}", self.config.fabric.nats.servers.join(", "));

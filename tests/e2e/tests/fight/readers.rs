@@ -72,6 +72,7 @@ impl Witness {
             id: uuid::Uuid::new_v4(),
             peer: "127.0.0.1:1".parse()?,
             transport: "TCP",
+            secure: false,
             tracks: vec![TrackId(0)],
             query: String::new(),
             user_agent: String::new(),
