@@ -18,7 +18,7 @@ pub struct EgressConfig {
     pub join_wait: Duration,
     /// How long a description of a stream that does not exist waits for its publisher; zero: it is refused at once.
     pub describe_timeout: Duration,
-    /// Readers over all streams; 0: no limit.
+    /// Readers over all streams, besides `fabric.limits.readers` of the settings, which counts as it is now; 0: no other limit.
     pub max_readers: usize,
     /// Largest RTP packet, header included, in bytes.
     pub mtu: usize,

@@ -3,6 +3,7 @@
 
 use crate::config::EgressConfig;
 use crate::counters::{Counters, add};
+use crate::demand;
 use crate::hub::{Shared, Source, TRY_AGAIN};
 use crate::placement::{Room, place};
 use crate::task::Hub;
@@ -30,7 +31,7 @@ pub(crate) struct Inner {
     pub(crate) bus: Arc<dyn Bus>,
     pub(crate) node: NodeName,
     /// Asked where a reader can go when this node is full.
-    members: Members,
+    pub(crate) members: Members,
     runtime: Handle,
     hubs: Mutex<HashMap<StreamName, Arc<Shared>>>,
     /// Counters of hubs that are no more.
@@ -51,6 +52,8 @@ pub(crate) struct Seats {
     taken: AtomicUsize,
     /// 0: as many as come.
     limit: usize,
+    /// Whose `fabric.limits.readers` counts too, as it is now.
+    settings: Option<weft_config::Live>,
 }
 
 /// One taken place; free again when dropped.
@@ -58,19 +61,33 @@ pub(crate) struct Seats {
 pub(crate) struct Seat(Arc<Seats>);
 
 impl Seats {
-    fn new(limit: usize) -> Arc<Self> {
+    fn new(limit: usize, settings: Option<weft_config::Live>) -> Arc<Self> {
         let taken = AtomicUsize::new(0);
-        Arc::new(Self { taken, limit })
+        Arc::new(Self {
+            taken,
+            limit,
+            settings,
+        })
+    }
+
+    /// How many there are now.
+    fn limit(&self) -> usize {
+        let live = self
+            .settings
+            .as_ref()
+            .map(|live| live.now().fabric.limits.readers);
+        let limits = [Some(self.limit), live].into_iter().flatten();
+        limits.filter(|limit| *limit > 0).min().unwrap_or(usize::MAX)
     }
 
     pub(crate) fn take(self: &Arc<Self>) -> Option<Seat> {
         let taken = self.taken.fetch_add(1, SeqCst);
         let seat = Seat(Arc::clone(self));
-        (self.limit == 0 || taken < self.limit).then_some(seat)
+        (taken < self.limit()).then_some(seat)
     }
 
     fn are_full(&self) -> bool {
-        self.limit > 0 && self.taken.load(SeqCst) >= self.limit
+        self.taken.load(SeqCst) >= self.limit()
     }
 }
 
@@ -89,8 +106,8 @@ impl Egress {
     pub fn start(config: EgressConfig, bus: Arc<dyn Bus>, members: Members) -> Self {
         Self {
             inner: Arc::new(Inner {
-                seats: Seats::new(config.max_readers),
-                waiting: Seats::new(MAX_WAITING),
+                seats: Seats::new(config.max_readers, Some(config.settings.clone())),
+                waiting: Seats::new(MAX_WAITING, None),
                 config,
                 bus,
                 node: members.node().clone(),
@@ -181,7 +198,7 @@ impl Egress {
             .unwrap_or((Duration::ZERO, Refusal::NotFound));
         let until = Instant::now() + patience;
         loop {
-            let source = self.hold(&request.stream)?;
+            let source = self.hold(&request)?;
             source.hub().opened(until, &late, &self.inner.waiting).await?;
             // Its readers may wait for the publisher to come back; nobody else is told of a stream that has ended.
             if source.hub().returned(until, &late).await? {
@@ -191,7 +208,8 @@ impl Egress {
     }
 
     /// A description of the hub that is there, or of a new one.
-    fn hold(&self, stream: &StreamName) -> Result<Source, Refusal> {
+    fn hold(&self, request: &DescribeRequest) -> Result<Source, Refusal> {
+        let stream = &request.stream;
         let mut hubs = self.inner.hubs();
         if self.inner.closing.load(SeqCst) {
             return Err(Refusal::Unavailable(TRY_AGAIN));
@@ -204,6 +222,12 @@ impl Egress {
             let (shared, ends) = Shared::new(stream.clone());
             let hub = Hub::new(Arc::clone(&self.inner), Arc::clone(&shared), ends);
             self.inner.runtime.spawn(hub.run());
+            if self.inner.is_demanded(stream) {
+                let query = request.query.as_deref().unwrap_or_default();
+                let query = weft_auth::without_secrets(query);
+                let demand = demand::run(Arc::clone(&self.inner), Arc::clone(&shared), query);
+                self.inner.runtime.spawn(demand);
+            }
             shared
         });
         Ok(Source::hold(hub))

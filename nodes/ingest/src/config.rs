@@ -55,9 +55,11 @@ pub struct IceServer {
 pub struct IngestConfig {
     /// True: an authorised newcomer takes the name over. False: it is refused while the owner answers.
     pub override_publisher: bool,
-    /// Most publishers at once on this node, those without media yet included; 0: no limit.
+    /// Most publishers at once on this node, those without media yet included, besides `fabric.limits.publishers` of the
+    /// settings, which counts as it is now; 0: no other limit.
     pub max_publishers: usize,
-    /// Most publishers at once whose media has not come yet: each holds some 200 kB until it is dropped.
+    /// Most publishers at once whose media has not come yet: each holds some 200 kB until it is dropped. Besides
+    /// `fabric.limits.pendingPublishers`, as above.
     pub max_waiting: usize,
     /// Value of `Access-Control-Allow-Origin`.
     pub allow_origin: String,

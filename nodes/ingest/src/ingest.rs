@@ -8,6 +8,7 @@ use crate::http::{ReachedAt, State};
 use crate::messages::{CloseAll, List};
 use crate::ownership::Fabric;
 use crate::sessions::Sessions;
+use crate::source::{Sources, Tickets};
 use crate::steer::Answerer;
 use crate::sweep;
 use crate::view::SessionView;
@@ -16,6 +17,7 @@ use actix_rt::{Arbiter, ArbiterHandle};
 use actix_web::dev::Extensions;
 use actix_web::web::ServiceConfig;
 use std::any::Any;
+use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
@@ -39,6 +41,7 @@ pub fn on_connect(connection: &dyn Any, data: &mut Extensions) {
 pub struct Ingest {
     pub(crate) state: State,
     counters: Arc<Counters>,
+    pub(crate) sources: Sources,
     /// Sessions and offers not yet over.
     pub(crate) open: watch::Receiver<usize>,
     /// Our own, to be stopped at the end.
@@ -89,6 +92,8 @@ impl Ingest {
             identity.clone(),
             Arc::clone(&counters),
         ));
+        let tickets = Tickets::new(answerer);
+        let answerer: Arc<dyn Answerer> = tickets.clone();
         let node = identity.name.clone();
         let channels = Channels::new(config.max_publishers, Arc::clone(&counters));
         let held = fabric.clone();
@@ -96,6 +101,8 @@ impl Ingest {
         let sessions: Addr<Sessions> = Sessions::start_in_arbiter(arbiter, move |_| {
             Sessions::new(fabric, identity, answerer, counted, count)
         });
+        let sources = Sources::new(held.clone(), sessions.clone(), tickets, Arc::clone(&counters));
+        arbiter.spawn(sources.clone().run());
         Self {
             state: State {
                 sessions,
@@ -105,8 +112,10 @@ impl Ingest {
                 node,
                 refusals: Arc::default(),
                 channels: Arc::new(channels),
+                passed_on: Arc::default(),
             },
             counters,
+            sources,
             open,
             arbiter: None,
         }
@@ -135,6 +144,20 @@ impl Ingest {
         entry.actor.send(crate::messages::Close(reason)).await.is_ok()
     }
 
+    /// Ends those sessions; how many there were.
+    pub async fn close_all(&self, ids: &HashSet<SessionId>, reason: CloseReason) -> usize {
+        let entries = self.state.sessions.send(List).await.unwrap_or_default();
+        let ended = entries
+            .into_iter()
+            .filter(|entry| ids.contains(&entry.live.id))
+            .map(|entry| async move { entry.actor.send(crate::messages::Close(reason)).await.is_ok() });
+        futures::future::join_all(ended)
+            .await
+            .into_iter()
+            .filter(|ended| *ended)
+            .count()
+    }
+
     /// The role's counters.
     #[must_use]
     pub fn counters(&self) -> Arc<Counters> {
@@ -143,6 +166,7 @@ impl Ingest {
 
     /// Takes nobody new, closes everybody, and returns when nothing is left, or after 4 s. The last call.
     pub async fn shutdown(&self, reason: CloseReason) {
+        self.sources.end();
         // Fails only when it is over already.
         self.state.sessions.send(CloseAll(reason)).await.ok();
         let mut open = self.open.clone();
@@ -155,6 +179,7 @@ impl Ingest {
         }
         // Those of this node's sessions have ended with their last word.
         self.state.channels.end();
+        self.sources.stop();
         if let Some(arbiter) = &self.arbiter {
             arbiter.stop();
         }

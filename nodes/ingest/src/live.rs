@@ -5,7 +5,7 @@ use crate::Identity;
 use crate::counters::{Counters, SessionCounters};
 use crate::gop_cache::GopCache;
 use actix::{Message, Recipient};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -54,6 +54,8 @@ pub(crate) struct Status {
 pub(crate) struct Client {
     /// As whom it was authenticated; empty where nobody need be.
     pub(crate) principal: String,
+    /// Its address, a trusted proxy's word included; `None` where it is not known.
+    pub(crate) ip: Option<IpAddr>,
     pub(crate) query: String,
     pub(crate) user_agent: String,
 }
@@ -76,6 +78,8 @@ pub(crate) struct Live {
     last_media_ms: AtomicU64,
     has_media: AtomicBool,
     actor: OnceLock<Recipient<Ask>>,
+    /// What kind of source it is where it is no WHIP publisher, by MediaMTX's word.
+    source_type: OnceLock<&'static str>,
     /// What its publisher was told last; nothing follows `Closed`.
     said: watch::Sender<Option<PublisherWord>>,
 }
@@ -110,6 +114,7 @@ impl Live {
             last_media_ms: AtomicU64::new(0),
             has_media: AtomicBool::new(false),
             actor: OnceLock::new(),
+            source_type: OnceLock::new(),
             said: watch::Sender::new(None),
         }
     }
@@ -126,6 +131,17 @@ impl Live {
     pub(crate) fn set_actor(&self, actor: Recipient<Ask>) {
         // Set once, at the actor's start; a second one would be a second actor, which nobody makes.
         self.actor.set(actor).ok();
+    }
+
+    /// Says what kind of source it is, before anybody asks.
+    pub(crate) fn set_source_type(&self, word: &'static str) {
+        // Set once, where the session is made.
+        self.source_type.set(word).ok();
+    }
+
+    /// What kind of source it is, by MediaMTX's word.
+    pub(crate) fn source_type(&self) -> &'static str {
+        self.source_type.get().copied().unwrap_or("webRTCSession")
     }
 
     /// What the publisher is told: the last word now, and each new one. Ends when nothing of the session is left.
@@ -192,6 +208,11 @@ impl Live {
             self.ms(now)
                 .saturating_sub(self.last_media_ms.load(Ordering::Relaxed)),
         )
+    }
+
+    /// How long the session has been there, µs.
+    pub(crate) fn age_us(&self) -> u64 {
+        u64::try_from(self.created.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
     /// Stamp of a unit handed to the bus now.

@@ -3,7 +3,7 @@
 
 use crate::IngestConfig;
 use crate::error::Error;
-use weft_config::{Found, Source};
+use weft_config::{Found, PathConf, Source};
 use weft_wire::StreamName;
 
 impl IngestConfig {
@@ -28,9 +28,25 @@ impl IngestConfig {
         }
     }
 
-    /// Whether an authorised newcomer takes the stream over: the fabric's setting and the path's must both allow it.
+    /// Most publishers at once, and most of them without media yet, as the configuration is now; `usize::MAX`: no limit.
+    pub(crate) fn bounds(&self) -> (usize, usize) {
+        let live = self.settings.now().fabric.limits;
+        let lower = |fixed: usize, live: usize| {
+            let some = |limit: usize| if limit == 0 { usize::MAX } else { limit };
+            some(fixed).min(some(live))
+        };
+        (
+            lower(self.max_publishers, live.publishers),
+            lower(self.max_waiting, live.pending_publishers),
+        )
+    }
+
+    /// Whether an authorised newcomer takes the stream over: the fabric's setting and the path's must both allow it. A
+    /// pulled source replaces nobody: two nodes that pull the same would do so in turns.
     pub(crate) fn overrides(&self, stream: &StreamName) -> bool {
-        self.override_publisher && self.path(stream).is_ok_and(|found| found.conf.override_publisher)
+        let fabric = self.override_publisher && self.settings.now().fabric.override_publisher;
+        let allows = |conf: &PathConf| conf.override_publisher && conf.source == Source::Publisher;
+        fabric && self.path(stream).is_ok_and(|found| allows(&found.conf))
     }
 }
 
@@ -38,7 +54,7 @@ impl IngestConfig {
 mod tests {
     use super::*;
     use crate::testing::stream;
-    use weft_config::{Config, Live, PathConf, Paths};
+    use weft_config::{Config, Live, Paths};
 
     fn config(paths: Vec<PathConf>) -> IngestConfig {
         IngestConfig {

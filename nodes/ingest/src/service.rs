@@ -12,7 +12,7 @@ use std::sync::Arc;
 use uuid::Uuid;
 use weft_bus::{Members, StreamOwner};
 use weft_wire::{
-    Guest, NodeName, OfferReply, OfferRequest, PublisherReport, ResourceReply, ResourceRequest,
+    DemandReply, DemandRequest, Guest, NodeName, OfferReply, OfferRequest, PublisherReport, ResourceReply, ResourceRequest,
     SessionDetail, SessionSecret,
 };
 
@@ -61,7 +61,11 @@ impl Ingest {
             offer: request.offer,
             client: Client {
                 principal: request.principal,
-                ip: request.client.parse().ok().map(|client: SocketAddr| client.ip().to_canonical()),
+                ip: request
+                    .client
+                    .parse()
+                    .ok()
+                    .map(|client: SocketAddr| client.ip().to_canonical()),
                 query: request.query,
                 user_agent: request.user_agent,
             },
@@ -78,6 +82,11 @@ impl Ingest {
         self.state
             .resource_here(secret, request.method, request.body)
             .await
+    }
+
+    /// Has a stream published that readers somewhere wait for or read, as its path says; or hears that none does any more.
+    pub async fn demand(&self, request: DemandRequest) -> DemandReply {
+        self.sources.demand(request).await
     }
 
     /// All publishers of this node, those without media yet included, oldest first.
@@ -119,6 +128,14 @@ impl Ingest {
     }
 }
 
+/// What lists call it where it is no WHIP publisher.
+fn source_type(live: &Live) -> String {
+    match live.source_type() {
+        "webRTCSession" => String::new(),
+        other => other.to_owned(),
+    }
+}
+
 /// What lists show of a publisher; its query with its secrets, which whoever reports leaves out.
 fn detail(live: &Live) -> SessionDetail {
     let counters = &live.counters;
@@ -127,10 +144,14 @@ fn detail(live: &Live) -> SessionDetail {
         query: client.query.clone(),
         user: client.principal.clone(),
         user_agent: client.user_agent.clone(),
-        local: live.status().local.map(|local| local.to_string()).unwrap_or_default(),
+        local: live
+            .status()
+            .local
+            .map(|local| local.to_string())
+            .unwrap_or_default(),
         jitter_us: get(&counters.jitter_us),
         rtcp_received: get(&counters.rtcp_packets),
-        kind: live.source_type().to_owned(),
+        kind: source_type(live),
         ..SessionDetail::default()
     }
 }

@@ -79,17 +79,17 @@ impl Sessions {
         if self.draining.is_some() {
             return Err(Error::Draining);
         }
-        let config = &self.fabric.config;
+        let (publishers, waiting) = self.fabric.config.bounds();
         let all = self.open.len() + self.pending;
-        if config.max_publishers > 0 && all >= config.max_publishers {
+        if all >= publishers {
             return Err(Error::Full(
                 "as many publishers as fabric.limits.publishers allows",
             ));
         }
         // Counted only when it could matter: it looks into every session.
-        if all >= config.max_waiting {
+        if all >= waiting {
             let waits = |e: &&Entry| e.live.status().state == StreamState::Waiting;
-            if self.open.values().filter(waits).count() + self.pending >= config.max_waiting {
+            if self.open.values().filter(waits).count() + self.pending >= waiting {
                 return Err(Error::Full(
                     "as many publishers without media yet as fabric.limits.pendingPublishers allows",
                 ));

@@ -3,7 +3,7 @@
 
 use crate::counters::get;
 use crate::live::Live;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use tokio::time::Instant;
 use weft_wire::{CaptureTime, Epoch, SessionId, StreamName, StreamState, TrackInfo};
@@ -27,6 +27,10 @@ pub struct SessionView {
     pub local: Option<SocketAddr>,
     /// The publisher's end; `None` before ICE and DTLS are done.
     pub remote: Option<SocketAddr>,
+    /// As whom it was let in; empty where nobody need be anybody.
+    pub principal: String,
+    /// The address of the request that opened it; `None` where it is not known.
+    pub client: Option<IpAddr>,
     /// Query of the request that opened it.
     pub query: String,
     /// User agent of that request.
@@ -70,6 +74,8 @@ impl SessionView {
             live_since: (status.since != 0).then_some(CaptureTime(status.since)),
             local: status.local,
             remote: status.remote,
+            principal: live.client.principal.clone(),
+            client: live.client.ip,
             query: live.client.query.clone(),
             user_agent: live.client.user_agent.clone(),
             tracks: status.tracks,

@@ -178,10 +178,11 @@ pub fn main() -> ExitCode {
         Some(Command::Ingest(_)) => (Role::Ingest, false),
         Some(Command::Egress(_)) => (Role::Egress, false),
     };
-    match cli.flags.configuration(role.faces()) {
-        Ok(config) => command::serve(config, role, demo),
-        Err(error) => unusable(&error),
-    }
+    let served = cli
+        .flags
+        .layers(role.faces())
+        .and_then(|(base, layers)| command::serve(base, layers, role, demo));
+    served.unwrap_or_else(|error| unusable(&error))
 }
 
 fn ask_health(flags: &Flags, url: Option<String>) -> ExitCode {

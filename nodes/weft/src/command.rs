@@ -7,6 +7,7 @@ use crate::demo::journal::Happened;
 use crate::demo::publisher::Options;
 use crate::demo::{Clip, ClipLoop, Follower, Publisher, StampedLoop};
 use crate::node::{Node, Role};
+use crate::traces::{Exporter, Spans};
 use crate::{logging, signals};
 use anyhow::Context;
 use std::io::Write;
@@ -14,14 +15,20 @@ use std::process::ExitCode;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
-use weft_config::{Config, LogLevel};
+use weft_config::{Base, Layers};
 
 /// The stream that the built-in publisher publishes.
 const DEMO_STREAM: &str = "demo";
 
 /// Runs a node until a signal comes.
-pub(crate) fn serve(config: Config, role: Role, demo: bool) -> ExitCode {
-    logging::start(config.log_level);
+pub(crate) fn serve(base: Base, layers: Layers, role: Role, demo: bool) -> Result<ExitCode, weft_config::Error> {
+    let config = layers.config()?;
+    let endpoint = config.fabric.otlp_endpoint.as_deref();
+    let (spans, exporter) = endpoint.map(|to| Spans::to(to, role.as_str())).unzip();
+    let _log = logging::start(config.log_level, &config.log, spans);
+    if let Some(name) = &config.fabric.node_name {
+        logging::set_node(name.as_str());
+    }
     for notice in config.notices() {
         tracing::warn!("{notice}");
     }
@@ -33,24 +40,41 @@ pub(crate) fn serve(config: Config, role: Role, demo: bool) -> ExitCode {
             .build()
             .expect("a process that cannot have threads cannot serve")
     });
-    match system.block_on(run(config, role, demo)) {
+    let monitor = config.fabric.nats.monitor;
+    Ok(match system.block_on(run((base, layers), monitor, role, demo, exporter)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error}");
             ExitCode::FAILURE
         }
-    }
+    })
 }
 
-async fn run(config: Config, role: Role, demo: bool) -> anyhow::Result<()> {
+async fn run(
+    (base, layers): (Base, Layers),
+    monitor: Vec<String>,
+    role: Role,
+    demo: bool,
+    exporter: Option<Exporter>,
+) -> anyhow::Result<()> {
     let shutdown = CancellationToken::new();
-    tokio::spawn(crate::check::watch(config.fabric.nats.monitor.clone()));
+    tokio::spawn(crate::check::watch(monitor));
     signals::listen(shutdown.clone())?;
-    let node = Node::build(config, role).await?;
+    signals::hear_hangup(shutdown.clone())?;
+    let node = Node::build_from(base, layers, role).await?;
+    logging::set_node(node.name().as_str());
+    let end = CancellationToken::new();
+    let traces = exporter.map(|exporter| tokio::spawn(exporter.run(node.name().to_string(), end.clone())));
     say(&(node.greeting(demo.then_some(DEMO_STREAM)) + "\n"));
     let whip = node.whip_url(DEMO_STREAM).filter(|_| demo);
     let publisher = whip.map(|url| tokio::spawn(play(url, shutdown.clone())));
-    node.run(shutdown.clone()).await?;
+    let ended = node.run(shutdown.clone()).await;
+    // The spans of the sessions that have just ended.
+    end.cancel();
+    if let Some(traces) = traces {
+        traces.await?;
+    }
+    ended?;
     if let Some(publisher) = publisher {
         publisher.await?;
     }
@@ -80,7 +104,7 @@ async fn play(url: String, shutdown: CancellationToken) {
 /// Publishes to running nodes until a signal comes, or until another publisher or an operator ends it (exit code 1).
 pub(crate) fn publish(publish: &Publish, urls: Vec<String>) -> ExitCode {
     // What happens is told on standard output.
-    logging::start(LogLevel::Warn);
+    let _log = logging::start_command();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()

@@ -295,6 +295,11 @@ impl Node {
         &mut self.process
     }
 
+    /// Everything it has written so far.
+    pub fn log(&self) -> String {
+        self.process.log()
+    }
+
     /// Memory, descriptors and threads of the process now.
     pub fn usage(&self) -> Result<Usage> {
         self.process.usage()

@@ -5,7 +5,7 @@ use crate::units::{Fingerprint, SourceUnit, fingerprint, length_prefixed};
 use anyhow::{Context, Result, bail, ensure};
 use futures::StreamExt;
 use retina::client::{
-    Demuxed, Described, PacketItem, PlayOptions, Session, SessionOptions, SetupOptions, TeardownPolicy,
+    Credentials, Demuxed, Described, PacketItem, PlayOptions, Session, SessionOptions, SetupOptions, TeardownPolicy,
     Transport,
 };
 use retina::codec::CodecItem;
@@ -149,10 +149,20 @@ pub async fn count_audio(url: &str, over: Over, time: Duration) -> Result<usize>
 }
 
 async fn set_up(url: &str, over: Over, media: &str, teardown: TeardownPolicy) -> Result<Session<Described>> {
+    let mut url = url::Url::parse(url)?;
+    // The client takes the user apart from the URL.
+    let login = (!url.username().is_empty()).then(|| Credentials {
+        username: url.username().to_owned(),
+        password: url.password().unwrap_or_default().to_owned(),
+    });
+    if login.is_some() {
+        url.set_username("").and(url.set_password(None)).ok().context("a URL without its user")?;
+    }
     let options = SessionOptions::default()
         .user_agent("weft-testkit".into())
+        .creds(login)
         .teardown(teardown);
-    let mut session = Session::describe(url::Url::parse(url)?, options)
+    let mut session = Session::describe(url, options)
         .await
         .context("DESCRIBE")?;
     let track = session

@@ -1,7 +1,7 @@
 //! The WHIP endpoint of a stream, `/{path}/whip`: what a publisher may ask before, and its offer (RFC 9725 §4.2).
 //! The session it opens has a URL of its own, see `resource`.
 
-use super::{ReachedAt, State, body, configured, events, finish, query, reply};
+use super::{ReachedAt, State, access, body, events, finish, query, reply};
 use crate::error::Error;
 use crate::live::Client;
 use crate::messages::Publish;
@@ -16,7 +16,7 @@ pub(crate) const MOVES: &str = "moves";
 
 /// `OPTIONS` that is no preflight: which bodies are taken, which ICE servers to use.
 pub(super) async fn options(request: HttpRequest, state: web::Data<State>) -> HttpResponse {
-    if let Err(error) = configured(&request, &state) {
+    if let Err(error) = access::publisher(&request, &state).await {
         return reply::error(&error);
     }
     let mut response = HttpResponse::NoContent();
@@ -36,7 +36,10 @@ pub(super) async fn post(
     state: web::Data<State>,
 ) -> HttpResponse {
     let result = publish(&request, payload, &state).await;
-    if let Err(error) = &result {
+    if let Err(error) = &result
+        // The gate has counted and logged these.
+        && !matches!(error, Error::Denied(_))
+    {
         state.refusals.note(&state.counters, request.path(), error);
     }
     finish(result)
@@ -44,15 +47,25 @@ pub(super) async fn post(
 
 async fn publish(request: &HttpRequest, payload: web::Payload, state: &State) -> Result<HttpResponse, Error> {
     body::is_of_type(request, "application/sdp")?;
-    let stream = configured(request, state)?;
+    let publisher = match access::publisher(request, state).await {
+        Ok(publisher) => publisher,
+        Err(error) => {
+            // Read to its end, within its bounds, so that the client gets to see the answer; nobody looks at it.
+            body::text(request, payload).await.ok();
+            return Err(error);
+        }
+    };
+    let stream = publisher.stream;
     let offer = body::text(request, payload).await?;
     weft_sdp::offer::check(&offer).map_err(Error::from)?;
     let user_agent = request.headers().get(header::USER_AGENT);
     // It stands for a session, and is of use once.
     let query = query::without(request.query_string(), MOVES);
     let client = Client {
-        principal: String::new(),
-        query: query.clone(),
+        principal: publisher.principal,
+        ip: Some(publisher.ip),
+        // What is shown in lists, told to hooks and to other nodes holds no credentials.
+        query: weft_auth::without_secrets(&query),
         user_agent: user_agent
             .and_then(|v| v.to_str().ok())
             .unwrap_or_default()
@@ -66,7 +79,9 @@ async fn publish(request: &HttpRequest, payload: web::Payload, state: &State) ->
         moves: moves(request, &stream, state).await,
     };
     let address = request.peer_addr().map(|address| address.to_string());
-    let placed = state.place(publish, address.unwrap_or_default()).await?;
+    let peer = address.unwrap_or_default();
+    let placed = state.place(publish, peer.clone()).await?;
+    tracing::info!(%stream, session = %placed.session, peer, at = %placed.node, "publisher offered");
     Ok(created(state, &stream, &query, placed))
 }
 
@@ -75,6 +90,7 @@ async fn publish(request: &HttpRequest, payload: web::Payload, state: &State) ->
 async fn moves(request: &HttpRequest, stream: &StreamName, state: &State) -> Option<SessionId> {
     let shown = query::value(request.query_string(), MOVES)?;
     let target = Target::parse(shown, &state.node).ok()?;
+    access::may_pass_on(request, state, &target).ok()?;
     let asked = state.resource(&target, ResourceMethod::Events, String::new());
     let old = asked.await.ok().filter(|reply| reply.status == 200)?;
     old.session.filter(|_| old.stream.as_ref() == Some(stream))

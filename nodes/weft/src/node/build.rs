@@ -1,27 +1,37 @@
 //! Builds a node: ports first, then the bus, then the parts that stand on both.
 //! Running and ending it is in `run`.
 
-use super::http::{self, Port};
+use super::gateway::{self, Inside};
+use super::http::{self, Face, WebServer};
 use super::join::join;
 use super::late::Late;
 use super::service::Service;
+use super::settings::Settings;
 use super::state::{Parts, State};
+use super::tls::{self, Ports, Tls};
 use super::view::View;
-use super::{Addresses, EgressPart, IngestPart, Node, Role, StartError, advertise, bus, name};
+use super::{Addresses, EgressPart, IngestPart, Node, Role, StartError, advertise, bus, name, page};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::SystemTime;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use weft_auth::Gate;
-use weft_bus::{Bus, Members, Registry};
-use weft_config::{Config, Live};
+use weft_bus::nats::Ends;
+use weft_bus::{Bus, BusState, Members, Registry};
+use weft_config::{Base, Config, Encryption, IpRule, Layers, ListenAddress, Live, TrustedProxies};
 use weft_control::{Control, Identity};
 use weft_egress::{Egress, EgressConfig};
+use weft_gateway::Gateway;
 use weft_hooks::Hooks;
 use weft_ingest::{Ingest, IngestConfig};
+use weft_limits::Shares;
 use weft_rtc::{RtcConfig, Shards};
-use weft_rtsp_server::{Server, ServerConfig, UdpAddresses};
+use weft_rtsp_server::{Server, ServerConfig, TlsListener, UdpAddresses};
+use weft_tls::Acceptor;
+
+/// Threads of the port that publishers use; the others carry a few requests a second.
+const PUBLISHER_WORKERS: usize = 2;
 
 impl Node {
     /// Binds every port of the role and connects to the bus; nothing is served until [`Node::run`]. Needs a running actix
@@ -30,34 +40,77 @@ impl Node {
     /// # Errors
     /// When a port cannot be had, the bus refuses this node, or the configuration does not fit the role.
     pub async fn build(config: Config, role: Role) -> Result<Self, StartError> {
+        Self::assemble(config, None, role).await
+    }
+
+    /// The same with a configuration that changes while the node runs: its own layer is read again when its file changes, and
+    /// above it stands what was set for the whole fabric.
+    ///
+    /// # Errors
+    /// As [`Self::build`].
+    pub async fn build_from(base: Base, layers: Layers, role: Role) -> Result<Self, StartError> {
+        let config = layers.config()?;
+        Self::assemble(config, Some((base, layers)), role).await
+    }
+
+    async fn assemble(
+        mut config: Config,
+        own: Option<(Base, Layers)>,
+        role: Role,
+    ) -> Result<Self, StartError> {
         let started = SystemTime::now();
         let node = name::of_node(config.fabric.node_name.clone());
         let (takes_publishers, serves_readers) = (role != Role::Egress, role != Role::Ingest);
 
-        let bind =
-            |wanted: bool, address, key, flag| wanted.then(|| Port::bind(address, key, flag)).transpose();
+        let mut tls = Tls::default();
+        let mut bind = |wanted: bool, face, address, key, flag| {
+            wanted
+                .then(|| tls.ports(&config, face, address, key, flag))
+                .transpose()
+        };
         let webrtc = bind(
             takes_publishers,
+            tls::WEBRTC,
             config.webrtc_address,
             "webrtcAddress",
             "--webrtc",
         )?;
-        let api = bind(config.api, config.api_address, "apiAddress", "--api")?;
+        let api = bind(config.api, tls::API, config.api_address, "apiAddress", "--api")?;
         let metrics = bind(
             config.metrics,
+            tls::METRICS,
             config.metrics_address,
             "metricsAddress",
             "--metrics",
         )?;
+        let rtsps = if serves_readers {
+            tls.acceptor(&config, tls::RTSP, &[])?
+        } else {
+            None
+        };
         let shards = takes_publishers
             .then(|| Shards::start(rtc(&config)))
             .transpose()?;
 
         let settings = watch::Sender::new(Arc::new(config.clone()));
+        let Ends {
+            bus,
+            registry,
+            leases,
+            settings: store,
+        } = bus::connect(&config.fabric, role, &node).await?;
+        let changes = own.map(|(base, layers)| Settings::new(base, layers, store, settings.clone()));
+        if let Some(changes) = &changes {
+            changes.first(*bus.state().borrow() != BusState::Away).await;
+            // From here on nothing is built by the file alone.
+            config = Config::clone(&settings.borrow());
+        }
         let mut common = Common {
             settings: Live::new(settings.subscribe()),
             gate: Gate::new(Live::new(settings.subscribe())),
             hooks: Hooks::none(),
+            http: Arc::default(),
+            shares: Shares::default(),
         };
         let late = Late::default();
         let rtsp_port = config.rtsp_address.port;
@@ -69,22 +122,25 @@ impl Node {
             },
         );
         let rtsp = serves_readers
-            .then(|| Server::bind(rtsp(&config, &common), Arc::new(late.clone())))
+            .then(|| Server::bind(rtsp(&config, &common, rtsps), Arc::new(late.clone())))
             .transpose()?;
         let readers = rtsp.as_ref().map(Server::addresses);
         let addresses = Addresses {
-            webrtc: webrtc.as_ref().map(|p| p.address),
+            webrtc: webrtc.as_ref().and_then(Ports::address),
+            webrtc_tls: webrtc.as_ref().and_then(Ports::secure_address),
             ice: shards.as_ref().and_then(|s| s.addresses().first().copied()),
-            rtsp: readers.map(|a| a.rtsp),
+            rtsp: readers.and_then(|a| a.rtsp),
+            rtsps: readers.and_then(|a| a.rtsps),
             rtp: readers.and_then(|a| a.rtp),
             rtcp: readers.and_then(|a| a.rtcp),
-            api: api.as_ref().map(|p| p.address),
-            metrics: metrics.as_ref().map(|p| p.address),
+            api: api.as_ref().and_then(Ports::address),
+            api_tls: api.as_ref().and_then(Ports::secure_address),
+            metrics: metrics.as_ref().and_then(Ports::address),
+            metrics_tls: metrics.as_ref().and_then(Ports::secure_address),
         };
 
-        let (bus, registry, leases) = bus::connect(&config.fabric.nats, role, &node).await?;
         let advertised = advertise::addresses(&config, &addresses).await;
-        let state = State::new(&config, role, started, advertised);
+        let state = State::new(&config, role, started, advertised, common.settings.clone());
         let (members, keeper) = join(&*bus, leases, node.clone(), state.describe()).await?;
         let egress = rtsp.map(|server| {
             let egress = Egress::start(readers_settings(&config, &common), bus.clone(), members.clone());
@@ -97,7 +153,7 @@ impl Node {
             started: Instant::now(),
         };
         let ingest =
-            shards.map(|shards| ingest(&config, &common, &bus, &registry, &members, shards, identity));
+            shards.map(|shards| ingest(&common, &bus, &registry, &members, shards, identity));
 
         let identity = Identity {
             name: node,
@@ -105,42 +161,57 @@ impl Node {
             version: env!("CARGO_PKG_VERSION"),
             started,
         };
-        let view = View {
+        let view = Arc::new(View {
             identity: identity.clone(),
             bus: bus.clone(),
             ingest: ingest.as_ref().map(|p| (p.shards.clone(), p.ingest.clone())),
             egress: egress.as_ref().map(|p| (p.egress.clone(), p.server.handle())),
             state: state.clone(),
-        };
+            http: common.http.clone(),
+            tls: tls.counters.clone(),
+        });
+        let gateway = Gateway::new(Arc::new(Inside {
+            view: view.clone(),
+            members: members.clone(),
+            settings: common.settings.clone(),
+            readers: gateway::readers(&addresses),
+        }));
         let service = Arc::new(Service(state.clone()));
-        let control = Control::new(Arc::new(view), service, bus.clone(), registry, members.clone())
+        let mut control = Control::new(view, service, bus.clone(), registry, members.clone())
             .guarded(common.settings.clone(), common.gate.clone());
+        if let Some(changes) = &changes {
+            control = control.configured(Arc::new(changes.clone()));
+        }
         let mut web = Vec::new();
-        if let (Some(port), Some(part)) = (webrtc, &ingest) {
+        if let (Some(ports), Some(part)) = (webrtc, &ingest) {
             let (control, ingest, serve_api) = (control.clone(), part.ingest.clone(), config.api);
-            web.push(http::serve(port, true, config.read_timeout, move || {
+            let face = common.face("webrtcAddress", |p| &p.webrtc, |c| &c.allow_origins.webrtc);
+            web.extend(serve(ports, PUBLISHER_WORKERS, &face, move || {
                 // `api: no` means no API, here neither.
                 let (v3, whip) = (serve_api.then(|| control.v3()), ingest.routes());
+                let exams = gateway.routes(ingest.routes());
                 move |service: &mut actix_web::web::ServiceConfig| {
                     if let Some(v3) = v3 {
                         service.configure(v3);
+                        service.route("/", actix_web::web::get().to(page::get));
                     }
                     service
+                        .configure(exams)
                         .configure(whip)
                         .default_service(actix_web::web::to(weft_control::not_found));
                 }
             })?);
         }
-        if let Some(port) = api {
-            let control = control.clone();
-            web.push(http::serve(port, false, config.read_timeout, move || {
-                control.api()
-            })?);
+        if let Some(ports) = api {
+            let (control, face) = (
+                control.clone(),
+                common.face("apiAddress", |p| &p.api, |c| &c.allow_origins.api),
+            );
+            web.extend(serve(ports, 1, &face, move || control.api())?);
         }
-        if let Some(port) = metrics {
-            web.push(http::serve(port, false, config.read_timeout, move || {
-                control.metrics()
-            })?);
+        if let Some(ports) = metrics {
+            let face = common.face("metricsAddress", |p| &p.metrics, |c| &c.allow_origins.metrics);
+            web.extend(serve(ports, 1, &face, move || control.metrics())?);
         }
         let parts = Parts {
             ingest: ingest.as_ref().map(|p| p.ingest.clone()),
@@ -161,6 +232,8 @@ impl Node {
             state,
             hooks: common.hooks,
             settings,
+            changes,
+            tls,
         })
     }
 }
@@ -170,10 +243,39 @@ struct Common {
     settings: Live,
     gate: Gate,
     hooks: Hooks,
+    http: Arc<http::Counters>,
+    shares: Shares,
+}
+
+impl Common {
+    fn face(
+        &self,
+        key: &'static str,
+        proxies: fn(&TrustedProxies) -> &[IpRule],
+        origins: fn(&Config) -> &[String],
+    ) -> Face {
+        Face::new(key, self.settings.clone(), self.http.clone(), proxies, origins)
+    }
+}
+
+/// Serves a face's routes on its ports.
+fn serve<R, C>(ports: Ports, workers: usize, face: &Face, routes: R) -> Result<Vec<WebServer>, StartError>
+where
+    R: Fn() -> C + Clone + Send + 'static,
+    C: FnOnce(&mut actix_web::web::ServiceConfig),
+{
+    let beside = ports.secure_address().map(|address| address.port());
+    let mut servers = Vec::new();
+    if let Some((port, acceptor)) = ports.secure {
+        servers.push(http::serve(port, workers, face.secured(Some(acceptor)), routes.clone())?);
+    }
+    if let Some(port) = ports.plain {
+        servers.push(http::serve(port, workers, face.clone().beside(beside), routes)?);
+    }
+    Ok(servers)
 }
 
 fn rtc(config: &Config) -> RtcConfig {
-    let limits = &config.fabric.limits;
     // One family: the candidates of a host with both would be offered twice, and IPv4 is what clients reach.
     let any = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
     let address = config.webrtc_local_udp_address;
@@ -182,14 +284,14 @@ fn rtc(config: &Config) -> RtcConfig {
         shards: config.fabric.webrtc_shards,
         additional_hosts: config.webrtc_additional_hosts.clone(),
         certificate_pem: config.fabric.dtls_certificate.clone(),
-        max_pending: limits.pending_publishers,
-        max_peers: limits.publishers,
+        // The limits are the sessions' business, which know them as they are now.
+        max_pending: usize::MAX,
+        max_peers: usize::MAX,
         ..RtcConfig::default()
     }
 }
 
 fn ingest(
-    config: &Config,
     common: &Common,
     bus: &Arc<dyn Bus>,
     registry: &Arc<dyn Registry>,
@@ -197,11 +299,11 @@ fn ingest(
     shards: Shards,
     identity: weft_ingest::Identity,
 ) -> IngestPart {
-    let limits = &config.fabric.limits;
     let settings = IngestConfig {
-        override_publisher: config.fabric.override_publisher,
-        max_publishers: limits.publishers,
-        max_waiting: limits.pending_publishers,
+        // Those of the settings count, as they are now.
+        override_publisher: true,
+        max_publishers: 0,
+        max_waiting: usize::MAX,
         settings: common.settings.clone(),
         gate: common.gate.clone(),
         hooks: common.hooks.clone(),
@@ -225,23 +327,32 @@ fn readers_settings(config: &Config, common: &Common) -> EgressConfig {
         reader_linger: fabric.reader_linger,
         describe_timeout: fabric.describe_timeout,
         keyframe_interval: fabric.keyframe_interval,
-        max_readers: fabric.limits.readers,
+        // That of the settings counts, as it is now.
+        max_readers: 0,
         settings: common.settings.clone(),
         hooks: common.hooks.clone(),
         ..EgressConfig::default()
     }
 }
 
-fn rtsp(config: &Config, common: &Common) -> ServerConfig {
+fn rtsp(config: &Config, common: &Common, acceptor: Option<Acceptor>) -> ServerConfig {
+    let address = config.rtsp_tls.address.unwrap_or(ListenAddress::port(8322));
     ServerConfig {
-        rtsp_address: config.rtsp_address.to_socket_addr(),
+        rtsp_address: (config.rtsp_tls.encryption != Encryption::Strict)
+            .then(|| config.rtsp_address.to_socket_addr()),
+        tls: acceptor.map(|acceptor| TlsListener {
+            address: address.to_socket_addr(),
+            acceptor,
+        }),
         udp: Some(UdpAddresses {
             rtp: config.rtp_address.to_socket_addr(),
             rtcp: config.rtcp_address.to_socket_addr(),
         }),
         read_timeout: config.read_timeout,
         write_timeout: config.write_timeout,
-        max_connections: config.fabric.limits.rtsp_connections,
+        // Those of the settings count, as they are now.
+        max_connections: usize::MAX,
+        shares: common.shares.clone(),
         settings: common.settings.clone(),
         gate: common.gate.clone(),
         hooks: common.hooks.clone(),

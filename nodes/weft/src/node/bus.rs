@@ -1,36 +1,41 @@
 //! Which bus a node stands on: the in-process one where no NATS server is named, NATS otherwise.
 //! How each works is `weft-bus`'s business.
 
-use super::{Role, StartError};
+use super::{Role, StartError, settings};
 use std::path::Path;
 use std::sync::Arc;
 use weft_bus::memory::MemoryBus;
-use weft_bus::nats::{Credentials, NatsBus, NatsConfig};
-use weft_bus::{Bus, Leases, Registry};
-use weft_config::Nats;
+use weft_bus::nats::{Credentials, Ends, NatsBus, NatsConfig};
+use weft_config::Fabric;
 use weft_wire::NodeName;
 
-/// Bus, registry and leases for a role.
+/// Bus, registry, leases and settings for a role.
 pub(crate) async fn connect(
-    nats: &Nats,
+    fabric: &Fabric,
     role: Role,
     node: &NodeName,
-) -> Result<(Arc<dyn Bus>, Arc<dyn Registry>, Arc<dyn Leases>), StartError> {
+) -> Result<Ends, StartError> {
+    let nats = &fabric.nats;
     if nats.servers.is_empty() {
         if role != Role::Standalone {
             return Err(StartError::NoNats(role.as_str()));
         }
         let bus = MemoryBus::new();
-        return Ok((Arc::new(bus.clone()), Arc::new(bus.clone()), Arc::new(bus)));
+        return Ok(Ends {
+            bus: Arc::new(bus.clone()),
+            registry: Arc::new(bus.clone()),
+            leases: Arc::new(bus),
+            settings: settings::alone(fabric.settings_file.clone()).await?,
+        });
     }
     let mut config = NatsConfig::new(nats.servers.clone(), role.as_str(), node.clone());
     config.credentials = credentials(nats)?;
     config.tls.authorities.clone_from(&nats.ca_file);
     config.replicas = nats.replicas;
-    Ok(NatsBus::connect(config).await?)
+    Ok(NatsBus::connect_with_settings(config).await?)
 }
 
-fn credentials(nats: &Nats) -> Result<Credentials, StartError> {
+fn credentials(nats: &weft_config::Nats) -> Result<Credentials, StartError> {
     Ok(if !nats.token.is_empty() {
         Credentials::Token(nats.token.expose().to_owned())
     } else if let Some(path) = &nats.credentials_file {

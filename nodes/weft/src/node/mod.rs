@@ -7,21 +7,27 @@ mod build;
 mod bus;
 mod drain;
 mod error;
+mod gateway;
 mod greeting;
 mod http;
 mod join;
 mod late;
 mod meter;
 mod name;
+mod page;
 mod report;
 mod run;
 mod service;
+mod settings;
 mod state;
+mod tls;
 mod view;
+mod whole;
 
 pub use addresses::Addresses;
 pub use error::StartError;
 
+pub(crate) use http::Port;
 use http::WebServer;
 use std::sync::Arc;
 use weft_bus::{Bus, Keeper, Members};
@@ -78,8 +84,10 @@ pub struct Node {
     state: Arc<state::State>,
     hooks: weft_hooks::Hooks,
     /// Where a changed configuration is told to every part.
-    #[allow(dead_code)] // until it changes
     settings: tokio::sync::watch::Sender<Arc<Config>>,
+    /// Who changes it; `None`: it is fixed.
+    changes: Option<settings::Settings>,
+    tls: tls::Tls,
 }
 
 struct IngestPart {
@@ -93,6 +101,12 @@ struct EgressPart {
 }
 
 impl Node {
+    /// Its name in the fabric.
+    #[must_use]
+    pub fn name(&self) -> &weft_wire::NodeName {
+        &self.identity.name
+    }
+
     /// Where it listens.
     #[must_use]
     pub fn addresses(&self) -> &Addresses {

@@ -1,7 +1,7 @@
 //! Runs a node and ends it: serve until told to end, drain, then close every session with a reason, then the ports, the
 //! lease and the bus. What a part does to end its sessions is its own business.
 
-use super::{EgressPart, Node, service};
+use super::{EgressPart, Node, service, settings};
 use actix_web::dev::ServerHandle;
 use std::time::Duration;
 use tokio::task::{JoinHandle, JoinSet};
@@ -36,6 +36,8 @@ impl Node {
             (egress, task)
         });
         let mut tasks = self.background();
+        self.tls
+            .follow(&weft_config::Live::new(self.settings.subscribe()), &mut tasks);
         let ended = tokio::select! {
             () = shutdown.cancelled() => Ok(()),
             () = self.state.drain.ordered() => Ok(()),
@@ -81,6 +83,11 @@ impl Node {
     /// What goes on beside the servers until the node ends.
     fn background(&self) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
+        tasks.spawn(crate::logging::follow(weft_config::Live::new(self.settings.subscribe())));
+        if let Some(changes) = &self.changes {
+            let state = self.state.clone();
+            tasks.spawn(changes.clone().follow(move |change| settings::sweep(state.clone(), change)));
+        }
         tasks.spawn(announce(
             self.bus.state(),
             self.config.fabric.address_file.clone(),
@@ -140,7 +147,7 @@ impl Node {
         if self.config.fabric.nats.servers.is_empty() {
             Duration::ZERO
         } else {
-            self.config.fabric.drain_timeout
+            self.settings.borrow().fabric.drain_timeout
         }
     }
 

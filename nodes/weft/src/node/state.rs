@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 use weft_bus::Describe;
-use weft_config::Config;
+use weft_config::{Config, Live};
 use weft_egress::Egress;
 use weft_ingest::Ingest;
 use weft_wire::{
@@ -19,9 +19,12 @@ use weft_wire::{
 pub(crate) struct State {
     /// Everything that does not change; load and `draining` are filled in when asked.
     base: NodeRecord,
+    role: Role,
     parts: OnceLock<Parts>,
     pub(crate) meter: Meter,
     pub(crate) drain: Drain,
+    /// Whose limits count as they are now.
+    settings: Live,
 }
 
 /// The parts that have guests.
@@ -37,11 +40,11 @@ impl State {
         role: Role,
         started: SystemTime,
         addresses: NodeAddresses,
+        settings: Live,
     ) -> Arc<Self> {
-        let limits = &config.fabric.limits;
-        let limit = |wanted: bool, limit: usize| if wanted { number(limit) } else { 0 };
         let incarnation = name::incarnation(started);
         Arc::new(Self {
+            role,
             base: NodeRecord {
                 role: match role {
                     Role::Standalone => NodeRole::Standalone,
@@ -52,17 +55,14 @@ impl State {
                 version: env!("CARGO_PKG_VERSION").to_owned(),
                 addresses,
                 load: NodeLoad::default(),
-                limits: NodeLimits {
-                    publishers: limit(role != Role::Egress, limits.publishers),
-                    readers: limit(role != Role::Ingest, limits.readers),
-                    bits_per_second: limits.bits_per_second,
-                },
+                limits: limits(config, role),
                 draining: false,
                 started: i64::try_from(incarnation.0).unwrap_or(i64::MAX),
             },
             parts: OnceLock::new(),
             meter: Meter::default(),
             drain: Drain::new(),
+            settings,
         })
     }
 
@@ -90,6 +90,7 @@ impl State {
                 hubs: parts.egress.as_ref().map_or(0, |e| number(e.hub_count())),
                 bits_per_second: self.meter.bits_per_second(),
             },
+            limits: limits(&self.settings.now(), self.role),
             draining: self.drain.is_ordered(),
             ..self.base.clone()
         }
@@ -165,6 +166,17 @@ impl Parts {
             publishers: self.ingest.as_ref().map_or(0, |i| number(i.publishers())),
             readers: self.egress.as_ref().map_or(0, |e| number(e.readers())),
         }
+    }
+}
+
+/// What a node may carry.
+fn limits(config: &Config, role: Role) -> NodeLimits {
+    let limits = &config.fabric.limits;
+    let limit = |wanted: bool, limit: usize| if wanted { number(limit) } else { 0 };
+    NodeLimits {
+        publishers: limit(role != Role::Egress, limits.publishers),
+        readers: limit(role != Role::Ingest, limits.readers),
+        bits_per_second: limits.bits_per_second,
     }
 }
 
