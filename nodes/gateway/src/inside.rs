@@ -51,10 +51,10 @@ impl Gateway {
 
     /// The routes, to be registered before those that take every path. `faces` registers the node's own routes,
     /// `/{path}/whip` and below, a second time, for the gateway alone.
-    pub fn routes(
-        &self,
-        faces: impl FnOnce(&mut web::ServiceConfig),
-    ) -> impl FnOnce(&mut web::ServiceConfig) {
+    pub fn routes<F>(&self, faces: F) -> impl FnOnce(&mut web::ServiceConfig) + use<F>
+    where
+        F: FnOnce(&mut web::ServiceConfig),
+    {
         let gateway = self.clone();
         move |service| {
             let scope = web::scope(asked::PREFIX.trim_end_matches('/'))

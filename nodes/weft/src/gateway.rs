@@ -27,7 +27,9 @@ async fn serve(listen: ListenAddress, settings: Settings) -> anyhow::Result<()> 
     signals::listen(end.clone())?;
     let port = Port::bind(listen, "--listen", "--listen").map_err(|error| match error {
         StartError::Bind { address, source, .. } => {
-            anyhow::anyhow!("cannot listen on TCP {address}: {source}; choose another port with --listen :PORT")
+            anyhow::anyhow!(
+                "cannot listen on TCP {address}: {source}; choose another port with --listen :PORT"
+            )
         }
         other => other.into(),
     })?;

@@ -1,6 +1,7 @@
 //! The node as the exam gateway on its WebRTC port sees it: whether it is well, and where its streams are read.
 //! What the gateway's URLs mean is `weft-gateway`'s business.
 
+use super::Addresses;
 use super::addresses::host_port;
 use rand::seq::IteratorRandom;
 use std::sync::Arc;
@@ -15,8 +16,14 @@ pub(crate) struct Inside {
     pub(crate) view: Arc<dyn NodeView>,
     pub(crate) members: Members,
     pub(crate) settings: Live,
-    /// The bound port of this node's own RTSP.
-    pub(crate) rtsp_port: Option<u16>,
+    /// Scheme and port of this node's own RTSP.
+    pub(crate) readers: Option<(&'static str, u16)>,
+}
+
+/// Scheme and port at which a node with these addresses serves readers.
+pub(crate) fn readers(addresses: &Addresses) -> Option<(&'static str, u16)> {
+    let plain = addresses.rtsp.map(|address| ("rtsp", address.port()));
+    plain.or_else(|| addresses.rtsps.map(|address| ("rtsps", address.port())))
 }
 
 impl Inside {
@@ -41,22 +48,20 @@ impl Host for Inside {
 
     fn problems(&self) -> Vec<String> {
         let mut problems = self.view.problems();
-        if self.rtsp_port.is_none() && self.elsewhere().is_none() {
+        if self.readers.is_none() && self.elsewhere().is_none() {
             problems.push("no node that serves readers is known: start one with \"weft egress\"".to_owned());
         }
         problems
     }
 
     fn rtsp(&self, host: &str) -> Option<String> {
-        let authority = match self.rtsp_port {
-            Some(port) => {
-                let config = self.settings.now();
-                let host = config.fabric.advertised_host.as_deref().unwrap_or(host);
-                host_port(host.trim_start_matches('[').trim_end_matches(']'), port)
-            }
-            None => self.elsewhere()?,
+        let Some((scheme, port)) = self.readers else {
+            return Some(format!("rtsp://{}", self.elsewhere()?));
         };
-        Some(format!("rtsp://{authority}"))
+        let config = self.settings.now();
+        let host = config.fabric.advertised_host.as_deref().unwrap_or(host);
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        Some(format!("{scheme}://{}", host_port(host, port)))
     }
 
     fn allow_origins(&self) -> Vec<String> {
