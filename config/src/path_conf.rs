@@ -2,7 +2,9 @@
 //! Doing what it says is the business of ingest, egress and hooks.
 
 use crate::IpRule;
+use crate::schema::show::without_password;
 use regex::Regex;
+use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -55,7 +57,7 @@ impl PartialEq for Pattern {
 impl Eq for Pattern {}
 
 /// `source`: where a path's media comes from.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Clone, PartialEq, Eq, Default)]
 pub enum Source {
     /// Whoever publishes.
     #[default]
@@ -64,6 +66,17 @@ pub enum Source {
     Pull(String),
     /// `redirect`: readers are sent to `sourceRedirect`.
     Redirect(String),
+}
+
+impl fmt::Debug for Source {
+    /// Without the passwords of URLs.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Publisher => f.write_str("Publisher"),
+            Self::Pull(url) => write!(f, "Pull({:?})", without_password(url)),
+            Self::Redirect(url) => write!(f, "Redirect({:?})", without_password(url)),
+        }
+    }
 }
 
 /// A command line: words as a shell splits them, run without one; `$NAME` is replaced from the hook's environment.
@@ -105,12 +118,19 @@ pub struct PathHooks {
 }
 
 /// A webhook, `onEvent`: a URL that is told what happens, by POST with JSON. Ours.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Webhook {
     /// `http://` or `https://`.
     pub url: String,
     /// `onEventSecret`: signs the body (HMAC-SHA-256); empty: unsigned.
     pub secret: crate::Secret,
+}
+
+impl fmt::Debug for Webhook {
+    /// Without passwords.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Webhook({:?})", without_password(&self.url))
+    }
 }
 
 /// A path: what holds for the streams that come under it.

@@ -23,7 +23,7 @@ pub(crate) struct Effective {
     /// What is written above paths.
     written: Map<String, Value>,
     /// What is written in `pathDefaults`.
-    written_defaults: Map<String, Value>,
+    pub(crate) written_defaults: Map<String, Value>,
     old_names: Vec<String>,
 }
 

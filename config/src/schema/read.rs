@@ -64,8 +64,10 @@ impl Reader {
 
     fn unknown(&mut self, keys: &[Key], written: &str, at: &At, parent: &str) {
         let here = places(keys, parent);
-        // What stands in this very block is meant more likely than what stands elsewhere.
-        let near = nearest(written, here.iter().map(String::as_str))
+        // The very key at another place; else what stands in this block is meant more likely than what stands elsewhere.
+        let leaf = |place: &&String| place.rsplit('.').next() == Some(written);
+        let near = (self.elsewhere.iter().find(leaf).map(String::as_str))
+            .or_else(|| nearest(written, here.iter().map(String::as_str)))
             .or_else(|| nearest(written, self.elsewhere.iter().map(String::as_str)));
         let text = match near {
             Some(near) => format!("unknown key; did you mean '{near}'?"),
@@ -110,7 +112,11 @@ impl Reader {
         };
         let before = self.wrong.len();
         let values = items.iter().enumerate().filter_map(|(n, item)| match inner {
-            Kind::Record(_) => self.value(inner, item, &format!("{place}.{n}")),
+            Kind::Record(_) => {
+                let place = format!("{place}.{n}");
+                self.places.insert(place.clone(), item.at.clone());
+                self.value(inner, item, &place)
+            }
             _ => self.value(inner, item, place),
         });
         let values: Vec<Value> = values.collect();

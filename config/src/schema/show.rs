@@ -29,7 +29,7 @@ fn hide(kind: &Kind, value: &mut Value) {
 }
 
 /// `rtsp://user:<redacted>@host`.
-fn without_password(url: &str) -> String {
+pub(crate) fn without_password(url: &str) -> String {
     let hidden = || {
         let (scheme, rest) = url.split_once("://")?;
         let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());

@@ -71,18 +71,21 @@ pub(super) fn paths(effective: &Effective, problems: &mut Vec<Problem>) -> Optio
     Some((defaults, Paths::new(confs)))
 }
 
-/// Says what is wrong with a key of a path: at the path where it stands there, else at the defaults.
+/// Says what is wrong with a key of a path: at the defaults where it stands there alone, else at the path.
 struct Judge<'a> {
     name: &'a str,
     own: Option<&'a Map<String, Value>>,
+    defaults: &'a Map<String, Value>,
     problems: &'a mut Vec<Problem>,
 }
 
 impl Judge<'_> {
     fn say(&mut self, key: &str, text: impl Into<String>) {
-        let place = match self.own {
-            Some(own) if own.contains_key(key) => format!("paths.{}.{key}", self.name),
-            _ => format!("pathDefaults.{key}"),
+        let of_own = self.own.is_some_and(|own| own.contains_key(key));
+        let place = if self.name.is_empty() || !of_own && self.defaults.contains_key(key) {
+            format!("pathDefaults.{key}")
+        } else {
+            format!("paths.{}.{key}", self.name)
         };
         self.problems.push(Problem::of(&place, text));
     }
@@ -105,6 +108,7 @@ fn path(
     let mut judge = Judge {
         name,
         own: effective.own.get(name),
+        defaults: &effective.written_defaults,
         problems,
     };
     let conf = PathConf {
