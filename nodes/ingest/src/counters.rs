@@ -54,6 +54,8 @@ counters! {
     offers_taken => "weft_ingest_offers_taken_total",
     /// Times another node was asked to take an offer and did not.
     offers_not_taken => "weft_ingest_offers_not_taken_total",
+    /// Requests about sessions of other nodes refused because their address makes too many.
+    pass_on_refused => "weft_ingest_pass_on_refused_total",
     /// Events channels ended because their session opened a fifth one.
     events_ended_early => "weft_ingest_events_ended_early_total",
     /// Events channels refused because the node had as many as it may.
@@ -90,6 +92,10 @@ counters! {
     dropped_full => "weft_ingest_units_dropped_full_total",
     /// Access units dropped: too large to travel.
     dropped_too_large => "weft_ingest_units_dropped_too_large_total",
+    /// Sources pulled and commands run because somebody wanted to read their streams.
+    demands => "weft_ingest_demands_total",
+    /// Streams not seen to on demand because too many were already.
+    demands_refused => "weft_ingest_demands_refused_total",
     /// Groups of pictures too long or too large to keep.
     gops_given_up => "weft_ingest_gops_given_up_total",
     /// Messages to a session that found its mailbox full.

@@ -3,6 +3,8 @@
 
 use actix_web::http::StatusCode;
 use serde::Serialize;
+use std::time::Duration;
+use weft_auth::Denied;
 use weft_wire::{CloseReason, NameError, StreamName};
 
 /// A request of a publisher that was not done.
@@ -79,6 +81,12 @@ pub enum Error {
     /// The method does not belong to this URL.
     #[error("method not allowed")]
     Method,
+    /// The client may not. What it showed is told by nothing in the answer.
+    #[error("{}", denied(.0))]
+    Denied(Denied),
+    /// The client's address asks too often about sessions of other nodes.
+    #[error("too many requests from this address")]
+    TooOften(Duration),
     /// A fault of ours.
     #[error("internal error: {0}")]
     Internal(String),
@@ -130,11 +138,22 @@ impl Error {
             Self::Elsewhere { status, .. } => {
                 StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
             }
+            Self::Denied(Denied::TooMany(_)) | Self::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Denied(Denied::Unavailable(_)) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Denied(_) => StatusCode::UNAUTHORIZED,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Closed(_) => StatusCode::GONE,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
+    }
+}
+
+/// MediaMTX's words for every failed login; whoever must wait is told how long.
+fn denied(denied: &Denied) -> String {
+    match denied {
+        Denied::TooMany(_) | Denied::Unavailable(_) => denied.to_string(),
+        _ => "authentication error".to_owned(),
     }
 }
 

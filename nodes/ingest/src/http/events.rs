@@ -2,7 +2,7 @@
 //! with a URL to go to, `closed` with a reason, after which there is none. Whose words they are is decided elsewhere.
 
 use super::endpoint::MOVES;
-use super::{State, finish, query, reply};
+use super::{State, access, finish, query, reply};
 use crate::channels::Channel;
 use crate::error::Error;
 use crate::events::{Followed, Words};
@@ -34,6 +34,7 @@ pub(super) async fn get(request: HttpRequest, state: web::Data<State>) -> HttpRe
 
 async fn open(request: &HttpRequest, state: &State) -> Result<HttpResponse, Error> {
     let target = Target::parse(request.match_info().query("secret"), &state.node)?;
+    access::may_pass_on(request, state, &target)?;
     let words = match Words::follow(state, &target).await? {
         Followed::Words(words) => words,
         Followed::Not(answer) => return Ok(reply::passed(answer)),

@@ -1,6 +1,7 @@
 //! The HTTP face of ingest: WHIP (RFC 9725) with MediaMTX's routes, headers and statuses, and the publish page.
 //! Handlers read the request, ask who knows, here or on another node, and word the answer.
 
+mod access;
 mod body;
 mod endpoint;
 mod events;
@@ -44,6 +45,8 @@ pub(crate) struct State {
     pub(crate) node: NodeName,
     pub(crate) refusals: Arc<Refusals>,
     pub(crate) channels: Arc<Channels>,
+    /// How often each client address asks about sessions of other nodes.
+    pub(crate) passed_on: Arc<weft_limits::Rates>,
 }
 
 impl State {

@@ -6,14 +6,30 @@ use crate::error::Error;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder};
+use weft_auth::Denied;
 use weft_wire::ResourceReply;
 
 /// Seconds a client should wait before it tries a full or unavailable node again.
 const RETRY_AFTER_SECONDS: &str = "2";
 
+/// How a client is asked who it is; MediaMTX's realm.
+const CHALLENGE: &str = "Basic realm=\"mediamtx\"";
+
 /// The error's JSON with its status.
 pub(super) fn error(error: &Error) -> HttpResponse {
-    json(error.status(), error.to_json())
+    let mut response = json(error.status(), error.to_json());
+    let headers = response.headers_mut();
+    match error {
+        Error::Denied(Denied::NoCredentials) => {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(CHALLENGE));
+        }
+        Error::Denied(Denied::TooMany(wait)) | Error::TooOften(wait) => {
+            // The next whole second, so that nobody comes a moment early.
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(wait.as_secs() + 1));
+        }
+        _ => {}
+    }
+    response
 }
 
 fn json(status: StatusCode, body: String) -> HttpResponse {
@@ -23,7 +39,10 @@ fn json(status: StatusCode, body: String) -> HttpResponse {
 /// An answer of this status; overload says when to come again, to scripts too.
 fn build(status: StatusCode) -> HttpResponseBuilder {
     let mut response = HttpResponse::build(status);
-    if status == StatusCode::SERVICE_UNAVAILABLE {
+    if matches!(
+        status,
+        StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS
+    ) {
         response
             .insert_header((header::RETRY_AFTER, RETRY_AFTER_SECONDS))
             .insert_header((header::ACCESS_CONTROL_EXPOSE_HEADERS, "Retry-After"));

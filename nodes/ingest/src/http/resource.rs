@@ -1,7 +1,7 @@
 //! The URL of one session, `/{path}/whip/{node}.{secret}`: trickle and restarts by PATCH, the end by DELETE, and the
 //! reason of a close for a minute after it. Which node has the session is found out elsewhere.
 
-use super::{State, body, finish, reply};
+use super::{State, access, body, finish, reply};
 use crate::error::Error;
 use crate::remote::{FRAGMENT, Target};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -46,5 +46,7 @@ async fn done(request: &HttpRequest, state: &State, method: ResourceMethod) -> R
 }
 
 fn target(request: &HttpRequest, state: &State) -> Result<Target, Error> {
-    Target::parse(request.match_info().query("secret"), &state.node)
+    let target = Target::parse(request.match_info().query("secret"), &state.node)?;
+    access::may_pass_on(request, state, &target)?;
+    Ok(target)
 }

@@ -1,6 +1,7 @@
 //! The HTTP face: MediaMTX's contract, and what several nodes do together. Offers are answered by a fake; sessions and
 //! bus are the real ones. Here is what the tests share.
 
+mod access;
 mod contract;
 mod events;
 mod moves;
