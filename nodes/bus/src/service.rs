@@ -5,7 +5,7 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use tokio::sync::mpsc;
 use weft_wire::{
-    CloseReply, CloseRequest, DrainReply, DrainRequest, Error, Message, NodeReport, NodeVerb, OfferReply,
+    CloseReply, CloseRequest, DemandReply, DemandRequest, DrainReply, DrainRequest, Error, Message, NodeReport, NodeVerb, OfferReply,
     OfferRequest, PublisherEvent, ReportRequest, ResourceReply, ResourceRequest,
 };
 
@@ -22,6 +22,8 @@ pub enum NodeRequest {
     Report(ReportRequest),
     /// Drain.
     Drain(DrainRequest),
+    /// Have a stream published that somebody wants to read.
+    Demand(DemandRequest),
 }
 
 impl NodeRequest {
@@ -34,6 +36,7 @@ impl NodeRequest {
             Self::Close(_) => NodeVerb::Close,
             Self::Report(_) => NodeVerb::Report,
             Self::Drain(_) => NodeVerb::Drain,
+            Self::Demand(_) => NodeVerb::Demand,
         }
     }
 
@@ -45,6 +48,7 @@ impl NodeRequest {
             Self::Close(request) => request.encode(),
             Self::Report(request) => request.encode(),
             Self::Drain(request) => request.encode(),
+            Self::Demand(request) => request.encode(),
         }
     }
 
@@ -56,6 +60,7 @@ impl NodeRequest {
             NodeVerb::Close => Self::Close(Message::decode(bytes)?),
             NodeVerb::Report => Self::Report(Message::decode(bytes)?),
             NodeVerb::Drain => Self::Drain(Message::decode(bytes)?),
+            NodeVerb::Demand => Self::Demand(Message::decode(bytes)?),
         })
     }
 }
@@ -73,6 +78,8 @@ pub enum NodeReply {
     Report(NodeReport),
     /// Of [`NodeRequest::Drain`].
     Drain(DrainReply),
+    /// Of [`NodeRequest::Demand`].
+    Demand(DemandReply),
 }
 
 impl NodeReply {
@@ -84,6 +91,7 @@ impl NodeReply {
             Self::Close(reply) => reply.encode(),
             Self::Report(reply) => reply.encode(),
             Self::Drain(reply) => reply.encode(),
+            Self::Demand(reply) => reply.encode(),
         }
     }
 
@@ -95,6 +103,7 @@ impl NodeReply {
             NodeVerb::Close => Self::Close(Message::decode(bytes)?),
             NodeVerb::Report => Self::Report(Message::decode(bytes)?),
             NodeVerb::Drain => Self::Drain(Message::decode(bytes)?),
+            NodeVerb::Demand => Self::Demand(Message::decode(bytes)?),
         })
     }
 }

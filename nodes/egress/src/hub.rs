@@ -120,6 +120,11 @@ impl Shared {
         self.holders.load(SeqCst) > 0
     }
 
+    /// True while somebody waits for the stream or reads it.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.is_held() || !self.face().readers.is_empty()
+    }
+
     /// True when the task is no more.
     pub(crate) fn is_over(&self) -> bool {
         self.commands.is_closed()

@@ -86,7 +86,8 @@ impl Hub {
         let Some(seat) = self.egress.seats.take() else {
             return waiting.refuse(Refusal::Full);
         };
-        let Waiting { spec, reply, .. } = waiting;
+        let Waiting { spec, reply, until } = waiting;
+        let joined = until.checked_sub(self.egress.config.join_wait).unwrap_or(now);
         // Without pictures there is nothing to begin with in the past.
         let burst = if self.wants_video(&spec.tracks) {
             self.gop.units()
@@ -98,12 +99,18 @@ impl Hub {
             .iter()
             .filter_map(|id| self.start(now, *id, burst))
             .collect();
-        let queue = Queue::new(spec, Arc::clone(&self.shared.counters), now, burst);
+        let mut queue = Queue::new(spec, Arc::clone(&self.shared.counters), now, burst);
+        queue.asked = joined;
+        if self.traced != self.repair.session() {
+            self.traced = self.repair.session();
+            queue.first_of = self.traced;
+        }
         let queue = Arc::new(queue);
         self.readers.push(Arc::clone(&queue));
         self.shared.face().readers.clone_from(&self.readers);
         self.timeline.told();
         add(&self.shared.counters.readers_joined, 1);
+        rules::came(&self.egress.config.hooks, &self.shared.stream, &queue.spec);
         let reader = Reader {
             queue,
             hub: Arc::clone(&self.shared),

@@ -9,6 +9,7 @@ mod age;
 mod allowance;
 mod config;
 mod counters;
+mod demand;
 mod egress;
 mod feed;
 mod gop;

@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 use tokio::time::Instant;
 use weft_rtp::PacketBlock;
 use weft_rtsp_server::{PlayReader, ReaderEvent, ReaderSpec, RtpLine};
-use weft_wire::{CloseReason, MediaKind, TrackId};
+use weft_wire::{CloseReason, MediaKind, SessionId, TrackId};
 
 /// Bounds of a queue, beyond the burst it began with: the send buffer below it holds about 2 s more.
 const MAX_BLOCKS: usize = 512;
@@ -34,6 +34,10 @@ pub(crate) struct Queue {
     packets: AtomicU64,
     bytes: AtomicU64,
     dropped: AtomicU64,
+    /// When it asked to be let in.
+    pub(crate) asked: Instant,
+    /// It is the first reader here of this publisher's session, whose trace is told.
+    pub(crate) first_of: Option<SessionId>,
 }
 
 #[derive(Debug, Default)]
@@ -91,6 +95,8 @@ impl Queue {
             packets: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
+            asked: now,
+            first_of: None,
         }
     }
 
@@ -150,6 +156,14 @@ impl Queue {
         drop(state);
         self.ready.notify_one();
         true
+    }
+
+    /// Why it was closed; `None` while it is not.
+    pub(crate) fn closed(&self) -> Option<CloseReason> {
+        match self.lock().flow {
+            Flow::Closed(reason) => Some(reason),
+            Flow::Playing | Flow::AwaitingKey | Flow::Paused => None,
+        }
     }
 
     /// True once the reader has left.
@@ -298,6 +312,25 @@ pub(crate) struct Reader {
     pub(crate) _seat: Seat,
 }
 
+impl Reader {
+    /// It gets its first packet now.
+    fn served(&self) {
+        let Queue {
+            counters,
+            asked,
+            first_of,
+            ..
+        } = &*self.queue;
+        let took_us = u64::try_from(asked.elapsed().as_micros()).unwrap_or(u64::MAX);
+        add(&counters.join_us, took_us);
+        add(&counters.joined, 1);
+        if let Some(session) = first_of {
+            let (stream, reader) = (&self.hub.stream, self.queue.spec.id);
+            tracing::info!(target: "span", name = "first reader", %session, %stream, %reader, took_us);
+        }
+    }
+}
+
 impl PlayReader for Reader {
     fn next(&mut self) -> BoxFuture<'_, ReaderEvent> {
         Box::pin(async {
@@ -331,7 +364,9 @@ impl PlayReader for Reader {
     }
 
     fn sent(&self, packets: u64, bytes: u64) {
-        self.queue.packets.fetch_add(packets, Relaxed);
+        if self.queue.packets.fetch_add(packets, Relaxed) == 0 {
+            self.served();
+        }
         self.queue.bytes.fetch_add(bytes, Relaxed);
         add(&self.queue.counters.sent_packets, packets);
         add(&self.queue.counters.sent_bytes, bytes);

@@ -3,9 +3,10 @@
 
 use crate::egress::Inner;
 use std::time::Duration;
-use weft_config::{PathConf, Source};
-use weft_rtsp_server::{DescribeRequest, Refusal};
-use weft_wire::StreamName;
+use weft_config::{OnDemand, PathConf, Source};
+use weft_hooks::{Happening, Hooks};
+use weft_rtsp_server::{DescribeRequest, ReaderSpec, Refusal};
+use weft_wire::{CloseReason, SessionId, StreamName};
 
 /// MediaMTX's words for a name that no path matches.
 fn not_configured(stream: &StreamName) -> Refusal {
@@ -15,6 +16,30 @@ fn not_configured(stream: &StreamName) -> Refusal {
 /// MediaMTX's words for a reader too many.
 pub(crate) fn too_many_readers() -> Refusal {
     Refusal::Refused("maximum reader count reached".to_owned())
+}
+
+/// Hooks hear of a reader that plays.
+pub(crate) fn came(hooks: &Hooks, stream: &StreamName, spec: &ReaderSpec) {
+    hooks.happened(Happening::Read {
+        stream: stream.clone(),
+        reader_type: if spec.secure {
+            "rtspsSession"
+        } else {
+            "rtspSession"
+        },
+        reader: SessionId(spec.id.into_bytes()),
+        query: spec.query.clone(),
+        principal: spec.principal.clone(),
+    });
+}
+
+/// And of its end.
+pub(crate) fn left(hooks: &Hooks, stream: &StreamName, spec: &ReaderSpec, reason: CloseReason) {
+    hooks.happened(Happening::Unread {
+        stream: stream.clone(),
+        reader: SessionId(spec.id.into_bytes()),
+        reason,
+    });
 }
 
 /// True when a path with so many readers takes one more.
@@ -43,6 +68,12 @@ impl Inner {
     pub(crate) fn takes_reader(&self, stream: &StreamName, readers: usize) -> bool {
         let found = self.config.settings.now().paths.find(stream);
         found.is_none_or(|found| has_place(&found.conf, readers))
+    }
+
+    /// Whether a node that takes publishers is told that somebody wants to read the stream.
+    pub(crate) fn is_demanded(&self, stream: &StreamName) -> bool {
+        let found = self.config.settings.now().paths.find(stream);
+        found.is_some_and(|found| found.conf.is_on_demand() && found.conf.on_demand != OnDemand::Wait)
     }
 
     /// How long a description waits for the stream's publisher, and what it is told when none has come; `None`: it does not

@@ -10,6 +10,7 @@ use crate::life::{HubState, Life};
 use crate::question::{Ask, Owner};
 use crate::reader::Queue;
 use crate::repair::Repair;
+use crate::rules;
 use crate::timeline::Timeline;
 use crate::tracks::TrackOut;
 use crate::wishes::Wishes;
@@ -67,6 +68,8 @@ pub(crate) struct Hub {
     idle_since: Option<Instant>,
     /// The session that said it ends: what is left of it to pass on is no sign of life.
     pub(crate) last_word: Option<SessionId>,
+    /// The session whose first reader here is in its trace.
+    pub(crate) traced: Option<SessionId>,
     bus_state: BusState,
     questions: FuturesUnordered<BoxFuture<'static, Answer>>,
 }
@@ -118,6 +121,7 @@ impl Hub {
             reports_at: now,
             idle_since: None,
             last_word: None,
+            traced: None,
             bus_state: BusState::Away,
             questions: FuturesUnordered::new(),
         }
@@ -314,7 +318,7 @@ impl Hub {
             }
             Delivery::Ended(end) => {
                 if self.repair.session() == Some(end.session) && self.repair.epoch() <= end.epoch {
-                    info!(stream = %self.shared.stream, reason = end.reason.token(), "publisher ended");
+                    info!(stream = %self.shared.stream, session = %end.session, reason = end.reason.token(), "publisher ended");
                     self.last_word = Some(end.session);
                     self.life.goodbye(now, end.reason);
                 }
@@ -334,7 +338,15 @@ impl Hub {
     /// Something was nudged: readers left or resumed, holders let go.
     fn sweep(&mut self) {
         let before = self.readers.len();
-        self.readers.retain(|queue| !queue.is_gone());
+        for queue in self.readers.extract_if(.., |queue| queue.is_gone()) {
+            let reason = queue.closed().unwrap_or(CloseReason::PeerLeft);
+            rules::left(
+                &self.egress.config.hooks,
+                &self.shared.stream,
+                &queue.spec,
+                reason,
+            );
+        }
         if self.readers.len() != before {
             self.shared.face().readers.clone_from(&self.readers);
         }
@@ -361,7 +373,8 @@ impl Hub {
         if face.state != state {
             // Of its end a line of its own tells, with the reason.
             if !matches!(state, HubState::Ended(_)) {
-                info!(stream = %self.shared.stream, ?state, "stream state");
+                let session = self.repair.session().map(tracing::field::display);
+                info!(stream = %self.shared.stream, session, ?state, "stream state");
             }
             self.shared.turned.notify_waiters();
         }
@@ -397,7 +410,8 @@ impl Hub {
             Exit::Ended(reason) => reason,
         };
         self.shared.face().state = HubState::Ended(reason);
-        info!(%stream, reason = reason.token(), readers = self.readers.len(), "hub closed");
+        let session = self.repair.session().map(tracing::field::display);
+        info!(%stream, session, reason = reason.token(), readers = self.readers.len(), "hub closed");
         self.close_readers(reason);
         self.egress.retire(&self.shared, true);
     }
@@ -407,6 +421,12 @@ impl Hub {
         add(&self.shared.counters.readers_closed, self.readers.len() as u64);
         for queue in self.readers.drain(..) {
             _ = queue.close(reason);
+            rules::left(
+                &self.egress.config.hooks,
+                &self.shared.stream,
+                &queue.spec,
+                reason,
+            );
         }
         for waiting in self.waiting.drain(..) {
             waiting.refuse(Refusal::NotFound);

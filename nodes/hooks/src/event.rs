@@ -6,9 +6,6 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use uuid::Uuid;
 use weft_wire::{CloseReason, NodeName, SessionId};
 
-/// Parameters of a query that are credentials: they are told to nobody.
-const CREDENTIALS: [&str; 4] = ["jwt", "token", "user", "pass"];
-
 /// An event.
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Event {
@@ -63,7 +60,7 @@ impl Event {
     /// Who it is and what its URL said.
     pub(crate) fn who(mut self, user: &str, query: &str) -> Self {
         user.clone_into(&mut self.user);
-        self.query = without_credentials(query);
+        self.query = weft_auth::without_secrets(query);
         self
     }
 
@@ -85,14 +82,6 @@ impl Event {
         // Strings have a JSON form, whatever is in them.
         serde_json::to_string(self).unwrap_or_default()
     }
-}
-
-fn without_credentials(query: &str) -> String {
-    let kept = query.split('&').filter(|pair| {
-        let name = pair.split_once('=').map_or(*pair, |(name, _)| name);
-        !CREDENTIALS.iter().any(|secret| name.eq_ignore_ascii_case(secret))
-    });
-    kept.collect::<Vec<_>>().join("&")
 }
 
 /// RFC 3339, UTC, milliseconds.

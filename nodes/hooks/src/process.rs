@@ -77,7 +77,11 @@ pub(crate) async fn run(
     let ended = async {
         let ended = end(&mut child, group, ends, counters).await;
         // A pause for what was printed last; then nothing is listened to any more.
-        (ended, sleep(if heard { LAST_WORDS } else { Duration::ZERO }).await).0
+        (
+            ended,
+            sleep(if heard { LAST_WORDS } else { Duration::ZERO }).await,
+        )
+            .0
     };
     tokio::pin!(ended);
     let ended = tokio::select! {

@@ -25,7 +25,18 @@ const KILLED: Duration = Duration::from_millis(500);
 
 /// A command that runs, is being restarted, or has ended by itself. Dropping it ends the command.
 #[derive(Debug)]
-pub struct Running(#[allow(dead_code, reason = "held to be dropped")] DropGuard);
+pub struct Running {
+    _end: DropGuard,
+    over: CancellationToken,
+}
+
+impl Running {
+    /// True once it has ended by itself and is not to be started again.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.over.is_cancelled()
+    }
+}
 
 /// Runs commands; cheap to clone.
 #[derive(Debug, Clone)]
@@ -63,7 +74,10 @@ impl Runner {
             hurry: self.0.hurry.clone(),
         };
         let (inner, command) = (Arc::clone(&self.0), command.clone());
+        let ended = CancellationToken::new();
+        let end = ended.clone().drop_guard();
         self.0.tasks.spawn(async move {
+            let _end = end;
             loop {
                 inner.run(what, &command.line, &environment, &ends).await;
                 if !command.restart || ends.over.is_cancelled() {
@@ -75,7 +89,10 @@ impl Runner {
                 }
             }
         });
-        Running(over.drop_guard())
+        Running {
+            _end: over.drop_guard(),
+            over: ended,
+        }
     }
 
     /// Runs a command to its end.

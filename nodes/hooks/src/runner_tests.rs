@@ -2,9 +2,9 @@
 //! Restarts are tested on paused time, everything about processes on the real clock.
 
 use super::*;
+use std::fs::read_to_string;
 use std::path::Path;
 use std::time::Instant;
-use std::fs::read_to_string;
 
 fn command(line: &str, restart: bool) -> Command {
     Command {

@@ -27,6 +27,7 @@ mod session;
 #[cfg(test)]
 mod session_tests;
 mod sessions;
+mod source;
 mod standing;
 mod steer;
 mod sweep;

@@ -153,7 +153,7 @@ impl<'a> Search<'a> {
                 secret: Some(secret),
             }))) => {
                 add(&counters.offers_passed_on, 1);
-                tracing::info!(%stream, %session, %node, "publisher passed on");
+                tracing::info!(%stream, %session, other = %node, "publisher passed on");
                 return Ok(Some(Placed {
                     node,
                     secret: Uuid::from_bytes(secret.0),
@@ -176,7 +176,7 @@ impl<'a> Search<'a> {
         };
         add(&counters.offers_not_taken, 1);
         self.state.fabric.members.refused(&node);
-        tracing::debug!(%stream, %node, refused, "offer not taken by another node");
+        tracing::debug!(%stream, other = %node, refused, "offer not taken by another node");
         Ok(None)
     }
 }

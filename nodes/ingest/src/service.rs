@@ -12,8 +12,8 @@ use std::sync::Arc;
 use uuid::Uuid;
 use weft_bus::{Members, StreamOwner};
 use weft_wire::{
-    DemandReply, DemandRequest, Guest, NodeName, OfferReply, OfferRequest, PublisherReport, ResourceReply, ResourceRequest,
-    SessionDetail, SessionSecret,
+    DemandReply, DemandRequest, Guest, NodeName, OfferReply, OfferRequest, PublisherReport, ResourceReply,
+    ResourceRequest, SessionDetail, SessionSecret,
 };
 
 impl Ingest {

@@ -21,6 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
+use weft_hooks::Happening;
 use weft_wire::{CloseReason, Epoch, KeyframeRequest, PublisherWord, SessionId, StreamState};
 
 /// Mailbox: a handful of events a second arrive; a full one means that the thread stands still.
@@ -128,7 +129,7 @@ impl Session {
                 live.status().state = StreamState::Stalled;
                 self.back = Duration::ZERO;
                 add(&live.node.stalls, 1);
-                tracing::info!(stream = %live.stream, session = %live.id, "stream stalled");
+                tracing::info!(stream = %live.stream, session = %live.id, "publisher stalled");
             }
             (Phase::Owner(_), StreamState::Stalled) if silent < Duration::from_secs(1) => {
                 self.back += TICK;
@@ -145,7 +146,7 @@ impl Session {
         let mut status = live.status();
         if status.state == StreamState::Stalled {
             status.state = StreamState::Live;
-            tracing::info!(stream = %live.stream, session = %live.id, "stream resumed");
+            tracing::info!(stream = %live.stream, session = %live.id, "publisher resumed");
         }
     }
 
@@ -197,6 +198,7 @@ impl Session {
             return;
         }
         self.shut(reason);
+        self.unavailable(was, reason);
         self.tell(
             Closing {
                 secret: self.parts.secret,
@@ -226,11 +228,28 @@ impl Session {
         outlet.borrow_mut().end(reason);
         peer.close(reason);
         live.node.closed(reason);
+        let peer = live.status().remote.map(tracing::field::display);
+        let units = get(&live.counters.units);
         tracing::info!(
-            stream = %live.stream, session = %live.id, reason = reason.token(),
-            packets = get(&live.counters.packets), lost = get(&live.counters.packets_lost),
-            units = get(&live.counters.units), "publisher's session closed"
+            stream = %live.stream, session = %live.id, peer, reason = reason.token(),
+            packets = get(&live.counters.packets), lost = get(&live.counters.packets_lost), units, "publisher closed"
         );
+        tracing::info!(
+            target: "span", name = "publish", root = true, session = %live.id, stream = %live.stream, took_us = live.age_us(),
+            reason = reason.token(), units
+        );
+    }
+
+    /// Hooks hear of the end of what they have heard of: a stream that was live.
+    fn unavailable(&self, was: Phase, reason: CloseReason) {
+        let Parts { live, fabric, .. } = &self.parts;
+        if let Phase::Owner(_) = was {
+            fabric.config.hooks.happened(Happening::Unavailable {
+                stream: live.stream.clone(),
+                source: live.id,
+                reason,
+            });
+        }
     }
 
     fn leave(&mut self, holding: Holding, ctx: &mut Context<Self>) {
@@ -273,6 +292,7 @@ impl Actor for Session {
         }
         let reason = CloseReason::Internal;
         self.shut(reason);
+        self.unavailable(was, reason);
         let holding = match was {
             Phase::Owner(epoch) => Holding::Record(epoch),
             Phase::Claiming => Holding::Unsure,
@@ -296,7 +316,7 @@ impl Handler<Event> for Session {
         match event {
             Event::Connected(addresses) => {
                 tracing::info!(
-                    stream = %live.stream, session = %live.id, remote = %addresses.remote, "publisher connected"
+                    stream = %live.stream, session = %live.id, peer = %addresses.remote, "publisher connected"
                 );
             }
             Event::Claimable => self.claim(ctx),

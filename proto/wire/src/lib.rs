@@ -1,6 +1,7 @@
 //! The words of the fabric: names, numbers, instants, access units, messages and the subjects they travel on.
 //! Pure data with one encoding (MessagePack arrays, fields only appended); who sends what to whom is the bus's business.
 
+mod demand;
 mod ids;
 mod message;
 mod name;
@@ -15,6 +16,7 @@ mod unit;
 mod units_reply;
 mod wire_unit;
 
+pub use demand::{DemandReply, DemandRequest};
 pub use ids::{Epoch, GopSeq, Incarnation, SessionId, TrackId, UnitSeq};
 pub use message::{
     CloseReason, KeyframeRequest, Kick, Message, OwnerInfo, OwnerRequest, StreamEnded, StreamRecord,

@@ -68,16 +68,19 @@ pub enum NodeVerb {
     Report,
     /// To drain.
     Drain,
+    /// To have a stream published that somebody wants to read.
+    Demand,
 }
 
 impl NodeVerb {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Offer,
         Self::Resource,
         Self::Close,
         Self::Report,
         Self::Drain,
+        Self::Demand,
     ];
 
     /// Its token in the subject.
@@ -89,6 +92,7 @@ impl NodeVerb {
             Self::Close => "close",
             Self::Report => "report",
             Self::Drain => "drain",
+            Self::Demand => "demand",
         }
     }
 }

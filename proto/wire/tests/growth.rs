@@ -158,6 +158,8 @@ fn decode_as_everything(bytes: &Bytes) -> usize {
         NodeReport::decode(bytes).is_ok(),
         DrainRequest::decode(bytes).is_ok(),
         DrainReply::decode(bytes).is_ok(),
+        weft_wire::DemandRequest::decode(bytes).is_ok(),
+        weft_wire::DemandReply::decode(bytes).is_ok(),
     ];
     read.iter().filter(|ok| **ok).count()
 }

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use std::fmt::Debug;
 use weft_wire::{
-    CloseReply, CloseRequest, DrainReply, DrainRequest, KeyframeRequest, Kick, MAX_UNIT_BYTES, Message,
+    CloseReply, CloseRequest, DemandReply, DemandRequest, DrainReply, DrainRequest, KeyframeRequest, Kick, MAX_UNIT_BYTES, Message,
     NodeName, NodeRecord, NodeReport, OfferReply, OfferRequest, OwnerInfo, OwnerRequest, PublisherEvent,
     ReportRequest, ResourceReply, ResourceRequest, StreamEnded, StreamName, StreamRecord, Subject, UnitsEnd,
     UnitsReply, UnitsRequest, decode_batch, encode_batch, nal_units,
@@ -36,6 +36,8 @@ pub fn wire_decode(data: &[u8]) {
     again::<NodeReport>(data);
     again::<DrainRequest>(data);
     again::<DrainReply>(data);
+    again::<DemandRequest>(data);
+    again::<DemandReply>(data);
     assert!(nal_units(data).map(|nal| nal.len() + 4).sum::<usize>() <= data.len());
     if let Ok(text) = std::str::from_utf8(data) {
         names(text);

@@ -1,6 +1,7 @@
 //! This node among the others: its own lease kept up, the others' seen, and the choice of one for a guest.
 //! What is placed and how it is handed over is the business of ingest and egress.
 
+mod demanded;
 mod keeper;
 mod placement;
 #[cfg(test)]

@@ -58,8 +58,11 @@ pub(crate) fn reply(number: u32, request: &NodeRequest) -> NodeReply {
         NodeRequest::Report(_) => NodeReply::Report(NodeReport {
             publishers: vec![],
             hubs: vec![],
+            connections: vec![],
+            idle: vec![],
             next: Some(number),
         }),
+        NodeRequest::Demand(_) => NodeReply::Demand(weft_wire::DemandReply { taken: true }),
         NodeRequest::Drain(_) => NodeReply::Drain(DrainReply {
             publishers: number,
             readers: 0,

@@ -8,9 +8,10 @@ use std::time::Duration;
 use tokio::time::Instant;
 use weft_rtc::{NegotiatedTrack, ReceivedRtp};
 use weft_rtp::{
-    Depacketised, DepacketisedUnit, Depacketiser, KeyGate, Ordered, Packet, Reorder, ReorderStats,
+    Depacketised, DepacketisedUnit, Depacketiser, H264Depacketiser, KeyGate, Ordered, Packet, ParameterSets,
+    Reorder, ReorderStats,
 };
-use weft_wire::{ClockRate, MediaKind, TrackId, TrackInfo};
+use weft_wire::{ClockRate, Codec, MediaKind, TrackId, TrackInfo};
 
 /// A second source on a track is believed once the first has been silent for this long (RFC 3550 §8.2: a restarted sender).
 const SOURCE_CHANGE: Duration = Duration::from_secs(1);
@@ -66,7 +67,7 @@ impl Track {
             reorder: Reorder::new(),
             counted: ReorderStats::default(),
             rtt: Duration::ZERO,
-            depacketiser: Depacketiser::new(negotiated.codec)?,
+            depacketiser: depacketiser(negotiated)?,
             gate: KeyGate::new(),
             sets: 0,
             jitter: Jitter::default(),
@@ -202,6 +203,22 @@ impl Track {
             self.counted = stats;
         }
         session.jitter_us.store(self.jitter.micros, Relaxed);
+    }
+}
+
+/// One that knows the parameter sets of the description: some cameras send them nowhere else.
+fn depacketiser(negotiated: &NegotiatedTrack) -> Option<Depacketiser> {
+    let sprop = |part: &str| {
+        part.trim()
+            .strip_prefix("sprop-parameter-sets=")
+            .map(ParameterSets::from_sprop)
+    };
+    match negotiated.codec {
+        Codec::H264 => {
+            let sets = negotiated.fmtp.split(';').find_map(sprop).unwrap_or_default();
+            Some(Depacketiser::H264(H264Depacketiser::with_parameter_sets(sets)))
+        }
+        codec => Depacketiser::new(codec),
     }
 }
 

@@ -11,6 +11,7 @@ use actix::{ActorFutureExt, AsyncContext, Context, Handler, WrapFuture};
 use std::sync::Arc;
 use std::time::Duration;
 use weft_bus::BusState;
+use weft_hooks::Happening;
 use weft_wire::{CloseReason, Epoch};
 
 impl Session {
@@ -65,9 +66,19 @@ impl Session {
         add(&live.node.sessions_live, 1);
         tracing::info!(
             stream = %live.stream, session = %live.id, epoch = %won.epoch, tracks = live.status().tracks.len(),
-            "stream is live"
+            "publisher live"
+        );
+        tracing::info!(
+            target: "span", name = "first key unit", session = %live.id, stream = %live.stream, took_us = live.age_us()
         );
         let joinable = outlet.borrow_mut().open(publication, won.epoch);
+        self.parts.fabric.config.hooks.happened(Happening::Available {
+            stream: live.stream.clone(),
+            source_type: live.source_type(),
+            source: live.id,
+            query: live.client.query.clone(),
+            principal: live.client.principal.clone(),
+        });
         // One on this node hears of it from `Sessions`.
         if let Some(loser) = won.over.filter(|loser| loser.node != live.identity.name) {
             let kicks = ownership::tell_loser(self.parts.fabric.clone(), Arc::clone(live), loser);

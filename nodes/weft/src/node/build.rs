@@ -138,6 +138,11 @@ impl Node {
             metrics: metrics.as_ref().and_then(Ports::address),
             metrics_tls: metrics.as_ref().and_then(Ports::secure_address),
         };
+        let port = |address: Option<SocketAddr>| address.map_or(0, |address| address.port());
+        common.hooks.reachable_at(weft_hooks::Ports {
+            rtsp: port(addresses.rtsp),
+            webrtc: port(addresses.webrtc),
+        });
 
         let advertised = advertise::addresses(&config, &addresses).await;
         let state = State::new(&config, role, started, advertised, common.settings.clone());

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use weft_bus::{Bus, NodeReply, NodeRequest, NodeService};
 use weft_wire::{
-    CloseReply, CloseRequest, DrainReply, DrainRequest, NodeName, NodeReport, OfferReply, OfferRequest,
+    CloseReply, CloseRequest, DemandReply, DemandRequest, DrainReply, DrainRequest, NodeName, NodeReport, OfferReply, OfferRequest,
     ReportRequest, ResourceReply, ResourceRequest,
 };
 
@@ -29,6 +29,7 @@ impl NodeService for Service {
                 NodeRequest::Resource(request) => NodeReply::Resource(resource(&state, request).await),
                 NodeRequest::Close(request) => NodeReply::Close(close(&state, &request).await),
                 NodeRequest::Report(request) => NodeReply::Report(report(&state, request).await),
+                NodeRequest::Demand(request) => NodeReply::Demand(demand(&state, request).await),
                 NodeRequest::Drain(request) => NodeReply::Drain(drain(&state, &request)),
             }
         }
@@ -111,6 +112,13 @@ async fn report(state: &State, request: ReportRequest) -> NodeReport {
         rtsp.map(|rtsp| rtsp.connections()).unwrap_or_default(),
     );
     page(whole, request.from)
+}
+
+async fn demand(state: &State, request: DemandRequest) -> DemandReply {
+    match state.parts().and_then(|parts| parts.ingest.as_ref()) {
+        Some(ingest) => ingest.demand(request).await,
+        None => DemandReply { taken: false },
+    }
 }
 
 fn drain(state: &State, request: &DrainRequest) -> DrainReply {

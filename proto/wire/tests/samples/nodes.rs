@@ -197,6 +197,16 @@ pub(super) fn all() -> Vec<Sample> {
             },
         ),
         message(
+            "demand_request",
+            weft_wire::DemandRequest {
+                node: node(),
+                stream: stream(),
+                query: "cam=1".into(),
+                over: true,
+            },
+        ),
+        message("demand_reply", weft_wire::DemandReply { taken: true }),
+        message(
             "drain_reply",
             DrainReply {
                 publishers: 12,
