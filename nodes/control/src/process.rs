@@ -12,24 +12,43 @@ const PAGE: u64 = 4_096;
 /// A gauge or counter of the process: name, help, type, value.
 pub(crate) type Figure = (&'static str, &'static str, &'static str, f64);
 
+/// The soft limit in a line of `/proc/self/limits`.
+fn descriptors(line: &str) -> Option<f64> {
+    let limit = line.strip_prefix("Max open files")?.split_whitespace().next()?;
+    match limit {
+        "unlimited" => Some(f64::INFINITY),
+        number => number.parse().ok(),
+    }
+}
+
+/// A field of `/proc/self/stat` by its number in proc(5). The second one is the program's name in brackets and may hold
+/// spaces; fields are counted behind it.
+fn stat_field(number: usize) -> Option<f64> {
+    let stat = fs::read_to_string("/proc/self/stat").ok()?;
+    let behind = stat.rsplit(')').next()?;
+    behind.split_whitespace().nth(number - 3)?.parse().ok()
+}
+
+/// From ticks since the system started.
+fn started(ticks: Option<f64>) -> Option<f64> {
+    let stat = fs::read_to_string("/proc/stat").ok()?;
+    let boot = stat.lines().find_map(|line| line.strip_prefix("btime "))?;
+    Some(boot.trim().parse::<f64>().ok()? + ticks? / TICKS_PER_SECOND)
+}
+
 /// All there is.
 pub(crate) fn figures() -> Vec<Figure> {
     let mut figures = Vec::new();
-    if let Ok(stat) = fs::read_to_string("/proc/self/stat") {
-        // The second field is the program's name in brackets and may hold spaces; fields are counted behind it.
-        let behind: Vec<&str> = stat.rsplit(')').next().unwrap_or("").split_whitespace().collect();
-        let field = |n: usize| behind.get(n - 3).and_then(|f| f.parse::<f64>().ok());
-        if let (Some(user), Some(system)) = (field(14), field(15)) {
-            figures.push((
-                "process_cpu_seconds_total",
-                "CPU time used, user and system.",
-                "counter",
-                (user + system) / TICKS_PER_SECOND,
-            ));
-        }
-        if let Some(threads) = field(20) {
-            figures.push(("process_threads", "Threads of the process.", "gauge", threads));
-        }
+    if let (Some(user), Some(system)) = (stat_field(14), stat_field(15)) {
+        figures.push((
+            "process_cpu_seconds_total",
+            "CPU time used, user and system.",
+            "counter",
+            (user + system) / TICKS_PER_SECOND,
+        ));
+    }
+    if let Some(threads) = stat_field(20) {
+        figures.push(("process_threads", "Threads of the process.", "gauge", threads));
     }
     let statm = fs::read_to_string("/proc/self/statm").unwrap_or_default();
     if let Some(pages) = statm
@@ -49,6 +68,23 @@ pub(crate) fn figures() -> Vec<Figure> {
         let open = entries.count().saturating_sub(1) as f64;
         figures.push(("process_open_fds", "Open file descriptors.", "gauge", open));
     }
+    let limits = fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    if let Some(most) = limits.lines().find_map(descriptors) {
+        figures.push((
+            "process_max_fds",
+            "File descriptors that may be open at once.",
+            "gauge",
+            most,
+        ));
+    }
+    if let Some(started) = started(stat_field(22)) {
+        figures.push((
+            "process_start_time_seconds",
+            "When the process started, seconds since 1970.",
+            "gauge",
+            started,
+        ));
+    }
     figures
 }
 
@@ -63,10 +99,18 @@ mod tests {
             "process_threads",
             "process_resident_memory_bytes",
             "process_open_fds",
+            "process_max_fds",
         ] {
             let figure = figures.iter().find(|f| f.0 == name).unwrap();
             assert!(figure.3 >= 1.0, "{name}");
         }
         assert!(figures.iter().any(|f| f.0 == "process_cpu_seconds_total"));
+        let started = figures
+            .iter()
+            .find(|f| f.0 == "process_start_time_seconds")
+            .unwrap()
+            .3;
+        let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs_f64();
+        assert!((now - started).abs() < 24.0 * 3600.0, "{started} of {now}");
     }
 }

@@ -22,6 +22,13 @@ impl Text {
         new
     }
 
+    /// A sample whose labels are made.
+    pub(crate) fn sample_of(&mut self, name: &str, labels: &[(&str, String)], value: impl Display) {
+        let labels: Vec<(&str, &str)> = labels.iter().map(|(key, value)| (*key, value.as_str())).collect();
+        self.sample(name, &labels, value);
+    }
+
+    /// A sample.
     pub(crate) fn sample(&mut self, name: &str, labels: &[(&str, &str)], value: impl Display) {
         let escape = |v: &str| v.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n");
         let labels: Vec<String> = labels

@@ -4,16 +4,16 @@
 mod flags;
 
 use crate::check::{self, Finding, Weight};
-use crate::{command, gateway};
 use crate::health;
-pub(crate) use flags::Flags;
 use crate::node::Role;
+use crate::{command, gateway};
 use clap::{Args, CommandFactory, Parser, Subcommand};
+pub(crate) use flags::Flags;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use url::Url;
-use weft_gateway::Settings;
 use weft_config::{Faces, ListenAddress};
+use weft_gateway::Settings;
 use weft_wire::StreamName;
 
 /// Exit code for a command line or configuration that cannot be used (EX_USAGE of sysexits.h).
@@ -29,6 +29,32 @@ struct Cli {
     named: Named,
     #[command(flatten)]
     flags: Flags,
+}
+
+impl Cli {
+    /// Takes the file that stands before a command or after it over to the flags.
+    ///
+    /// # Errors
+    /// A sentence about a second file, or about what was meant for a command.
+    fn take_file(&mut self) -> Result<(), String> {
+        let own = match &mut self.command {
+            Some(
+                Command::Standalone(named)
+                | Command::Ingest(named)
+                | Command::Egress(named)
+                | Command::Demo(named)
+                | Command::Check(Look { named, .. }),
+            ) => named.file.take(),
+            Some(Command::Publish(_) | Command::Health(_) | Command::Gateway(_)) | None => None,
+        };
+        let command = Self::command();
+        let commands: Vec<String> = command
+            .get_subcommands()
+            .map(|command| command.get_name().to_owned())
+            .collect();
+        self.flags.take(self.named.file.take(), &commands)?;
+        self.flags.take(own, &commands)
+    }
 }
 
 /// The configuration file, as it is named without `--config`.
@@ -139,24 +165,8 @@ fn whip_url(to: &str, stream: &StreamName) -> Result<String, String> {
 #[must_use]
 pub fn main() -> ExitCode {
     let mut cli = Cli::parse();
-    let own = match &mut cli.command {
-        Some(
-            Command::Standalone(named)
-            | Command::Ingest(named)
-            | Command::Egress(named)
-            | Command::Demo(named)
-            | Command::Check(Look { named, .. }),
-        ) => named.file.take(),
-        Some(Command::Publish(_) | Command::Health(_) | Command::Gateway(_)) | None => None,
-    };
-    let commands: Vec<String> = Cli::command()
-        .get_subcommands()
-        .map(|command| command.get_name().to_owned())
-        .collect();
-    for file in [cli.named.file.take(), own] {
-        if let Err(why) = cli.flags.take(file, &commands) {
-            return unusable(&why);
-        }
+    if let Err(why) = cli.take_file() {
+        return unusable(&why);
     }
     let (role, demo) = match cli.command {
         Some(Command::Publish(publish)) => {
@@ -282,104 +292,5 @@ fn unusable(error: &dyn std::fmt::Display) -> ExitCode {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn flags(args: &[&str]) -> Flags {
-        let cli = Cli::try_parse_from(args).unwrap();
-        assert!(matches!(cli.command, Some(Command::Ingest(_))), "{cli:?}");
-        cli.flags
-    }
-
-    #[test]
-    fn the_command_line_is_consistent() {
-        Cli::command().debug_assert();
-    }
-
-    #[test]
-    fn flags_replace_keys_of_the_configuration() {
-        let config = flags(&[
-            "weft",
-            "ingest",
-            "--nats",
-            "nats://a:1,nats://u:p@b:2",
-            "--webrtc",
-            ":1",
-            "--ice",
-            ":2",
-            "--name",
-            "n1",
-        ])
-        .configuration(Faces::Publishers)
-        .unwrap();
-        assert_eq!(config.fabric.nats.servers, ["nats://a:1", "nats://b:2"]);
-        assert_eq!(config.fabric.nats.user, "u");
-        assert_eq!(config.webrtc_address, ListenAddress::port(1));
-        assert_eq!(config.webrtc_local_udp_address, ListenAddress::port(2));
-        assert_eq!(config.fabric.node_name.unwrap().as_str(), "n1");
-    }
-
-    #[test]
-    fn a_flag_before_the_subcommand_means_what_it_means_after_it() {
-        let config = flags(&[
-            "weft",
-            "--nats",
-            "nats://a:1",
-            "--webrtc",
-            ":1",
-            "ingest",
-            "--ice",
-            ":2",
-        ])
-        .configuration(Faces::Publishers)
-        .unwrap();
-        assert_eq!(config.fabric.nats.servers, ["nats://a:1"]);
-        assert_eq!(config.webrtc_address, ListenAddress::port(1));
-        assert_eq!(config.webrtc_local_udp_address, ListenAddress::port(2));
-    }
-
-    #[test]
-    fn nodes_to_publish_to_are_given_as_addresses_or_whole_urls() {
-        let line = [
-            "weft",
-            "publish",
-            "--to",
-            "http://a:1/,b:2,http://c:3/x/whip?q=1,d:4/y/whip",
-            "--stream",
-            "cam/1",
-        ];
-        let Some(Command::Publish(publish)) = Cli::try_parse_from(line).unwrap().command else {
-            panic!("another command");
-        };
-        let urls = [
-            "http://a:1/cam/1/whip",
-            "http://b:2/cam/1/whip",
-            "http://c:3/x/whip?q=1",
-            "http://d:4/y/whip",
-        ];
-        assert_eq!(publish.urls().unwrap(), urls);
-        assert!(Cli::try_parse_from(["weft", "publish"]).is_err());
-    }
-
-    #[test]
-    fn flags_are_checked_like_the_file() {
-        for (bad, part) in [
-            (&["weft", "ingest", "--nats", "here"][..], "'here' is no server"),
-            (&["weft", "ingest", "--name", "a b"], "fabric.nodeName"),
-            (
-                &["weft", "ingest", "--webrtc", ":9997"],
-                "apiAddress: TCP port 9997 is taken by webrtcAddress",
-            ),
-        ] {
-            let error = flags(bad)
-                .configuration(Faces::Publishers)
-                .unwrap_err()
-                .to_string();
-            assert!(
-                error.starts_with("configuration: --") && error.contains(part),
-                "{error}"
-            );
-        }
-        assert!(Cli::try_parse_from(["weft", "ingest", "--rtsp", "8554"]).is_err());
-    }
-}
+#[path = "cli/tests.rs"]
+mod tests;

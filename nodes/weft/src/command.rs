@@ -21,13 +21,22 @@ use weft_config::{Base, Layers};
 const DEMO_STREAM: &str = "demo";
 
 /// Runs a node until a signal comes.
-pub(crate) fn serve(base: Base, layers: Layers, role: Role, demo: bool) -> Result<ExitCode, weft_config::Error> {
+pub(crate) fn serve(
+    base: Base,
+    layers: Layers,
+    role: Role,
+    demo: bool,
+) -> Result<ExitCode, weft_config::Error> {
     let config = layers.config()?;
     let endpoint = config.fabric.otlp_endpoint.as_deref();
     let (spans, exporter) = endpoint.map(|to| Spans::to(to, role.as_str())).unzip();
     let _log = logging::start(config.log_level, &config.log, spans);
     if let Some(name) = &config.fabric.node_name {
         logging::set_node(name.as_str());
+    }
+    match &base.file {
+        Some(file) => tracing::info!(file = %file.display(), "configuration read"),
+        None => tracing::info!("no configuration file is named or found; the defaults hold"),
     }
     for notice in config.notices() {
         tracing::warn!("{notice}");
@@ -41,13 +50,15 @@ pub(crate) fn serve(base: Base, layers: Layers, role: Role, demo: bool) -> Resul
             .expect("a process that cannot have threads cannot serve")
     });
     let monitor = config.fabric.nats.monitor;
-    Ok(match system.block_on(run((base, layers), monitor, role, demo, exporter)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!("{error}");
-            ExitCode::FAILURE
-        }
-    })
+    Ok(
+        match system.block_on(run((base, layers), monitor, role, demo, exporter)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                tracing::error!("{error}");
+                ExitCode::FAILURE
+            }
+        },
+    )
 }
 
 async fn run(

@@ -5,9 +5,12 @@ mod check;
 pub mod cli;
 mod command;
 pub mod demo;
+mod gateway;
+mod health;
 mod local_ip;
 mod logging;
 pub mod node;
 mod signals;
+mod traces;
 
 pub use node::{Node, Role, StartError};

@@ -1,6 +1,7 @@
-//! SIGTERM and SIGINT: the first asks for a clean end, the second ends the process at once.
+//! SIGTERM and SIGINT: the first asks for a clean end, the second ends the process at once. SIGHUP has the log file opened anew.
 //! What a clean end is, the node knows.
 
+use std::io::IsTerminal;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
@@ -19,7 +20,30 @@ pub(crate) fn listen(shutdown: CancellationToken) -> std::io::Result<()> {
         tracing::info!("shutting down; a second signal ends the process at once");
         shutdown.cancel();
         either(&mut terminate, &mut interrupt).await;
+        crate::logging::flush();
         std::process::exit(IMPATIENT);
+    });
+    Ok(())
+}
+
+/// Has the log file opened anew at each SIGHUP. Where there is none, and the log goes to a terminal, that terminal was closed:
+/// then this is a clean end.
+///
+/// # Errors
+/// When the system does not let us hear signals.
+pub(crate) fn hear_hangup(shutdown: CancellationToken) -> std::io::Result<()> {
+    // Looked at now: later it is gone.
+    let terminal = std::io::stderr().is_terminal();
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            if crate::logging::reopen() {
+                tracing::info!("the log file is opened anew");
+            } else if terminal {
+                tracing::info!("the terminal was closed; shutting down");
+                shutdown.cancel();
+            }
+        }
     });
     Ok(())
 }

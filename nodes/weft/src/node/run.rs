@@ -83,10 +83,16 @@ impl Node {
     /// What goes on beside the servers until the node ends.
     fn background(&self) -> JoinSet<()> {
         let mut tasks = JoinSet::new();
-        tasks.spawn(crate::logging::follow(weft_config::Live::new(self.settings.subscribe())));
+        tasks.spawn(crate::logging::follow(weft_config::Live::new(
+            self.settings.subscribe(),
+        )));
         if let Some(changes) = &self.changes {
             let state = self.state.clone();
-            tasks.spawn(changes.clone().follow(move |change| settings::sweep(state.clone(), change)));
+            tasks.spawn(
+                changes
+                    .clone()
+                    .follow(move |change| settings::sweep(state.clone(), change)),
+            );
         }
         tasks.spawn(announce(
             self.bus.state(),

@@ -18,6 +18,8 @@ pub(crate) struct View {
     pub(crate) ingest: Option<(Shards, Ingest)>,
     pub(crate) egress: Option<(Egress, weft_rtsp_server::Handle)>,
     pub(crate) state: Arc<State>,
+    pub(crate) http: Arc<super::http::Counters>,
+    pub(crate) tls: Arc<weft_tls::Counters>,
 }
 
 impl NodeView for View {
@@ -51,7 +53,11 @@ impl NodeView for View {
     }
 
     fn counters(&self, visit: &mut dyn FnMut(&'static str, &'static str, u64)) {
+        crate::logging::counters(visit);
+        crate::traces::counters(visit);
         self.bus.counters().each(visit);
+        self.http.each(visit);
+        self.tls.each(visit);
         if let Some((shards, ingest)) = &self.ingest {
             shards.counters().each(visit);
             ingest.counters().each(visit);
