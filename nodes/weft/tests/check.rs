@@ -63,3 +63,45 @@ fn a_monitoring_port_that_is_none_is_named() {
     assert_eq!(code, Some(1), "{said}");
     assert!(said.contains("http://127.0.0.1:1"), "{said}");
 }
+
+#[test]
+fn a_file_is_judged_with_its_notices_and_a_server_beside_it() {
+    let folder = std::env::temp_dir().join(format!("weft-check-{}-file", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let written = |name: &str, text: &str| {
+        let file = folder.join(name);
+        std::fs::write(&file, text).unwrap();
+        file.to_str().unwrap().to_owned()
+    };
+    let good = written("good.yml", "listen: :8889\nrecord: yes\nlogLevel: debug\n");
+    let bad = written("bad.yml", "logLevl: debug\nreadTimeout: 10\n");
+    let stock = written("stock.conf", "port: 4222\n");
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../compose/nats.conf");
+    let shipped = shipped.to_str().unwrap();
+
+    let (code, said) = check(&[&good]);
+    assert_eq!(code, Some(0), "{said}");
+    for line in [
+        "# listen: an old name; write 'webrtcAddress'",
+        "# record (in pathDefaults): recording: not served yet; the key has no effect",
+        "logLevel: debug",
+    ] {
+        assert!(
+            said.lines().any(|said| said == line),
+            "{line} is missing in:\n{said}"
+        );
+    }
+    let codes = [
+        (check(&["--config", &good, "--nats-conf", shipped]).0, Some(0)),
+        (check(&["--config", &good, "--nats-conf", &stock]).0, Some(1)),
+        (check(&[&bad, "--nats-conf", shipped]).0, Some(1)),
+        (check(&[&bad]).0, Some(1)),
+    ];
+    let (_, both) = check(&[&good, "--nats-conf", shipped]);
+    std::fs::remove_dir_all(&folder).unwrap();
+    assert!(codes.iter().all(|(code, expected)| code == expected), "{codes:?}");
+    assert!(
+        both.contains("fit for live media") && both.contains("logLevel: debug"),
+        "{both}"
+    );
+}
