@@ -1,5 +1,6 @@
 //! Environment variables above the file: which they are, what they may say, and what somebody is told who mistypes one.
 //! That flags stand above them is tested with the command line.
+#![allow(clippy::unwrap_used, reason = "a failed step ends the test")]
 
 use weft_config::{Base, Config, LogLevel, Password, Secret, Source};
 use weft_wire::StreamName;
@@ -140,6 +141,11 @@ fn an_unknown_variable_is_named_with_the_nearest_and_a_wrong_value_with_its_vari
         text.contains("WEFT_READTIMEOUT: readTimeout: '10' is not a duration"),
         "{text}"
     );
+    let key = with(&[("MTX_CONFKEY", "hidden")], "").unwrap_err();
+    assert!(
+        key.contains("MTX_CONFKEY: files that are encrypted are not read") && !key.contains("hidden"),
+        "{key}"
+    );
     let block = with(&[("WEFT_FABRIC", "x")], "").unwrap_err();
     assert!(block.contains("WEFT_FABRIC: 'fabric' is a block"), "{block}");
     let clash = with(&[("MTX_APIADDRESS", ":8889")], "").unwrap_err();
@@ -155,6 +161,9 @@ fn names_of_other_purposes_are_passed_over() {
         ("WEFT_LOG", "debug"),
         ("WEFT_FULL", "1"),
         ("WEFT_SEED", "7"),
+        ("WEFT_NODE", "a"),
+        ("WEFT_WEBRTC_PORT", "8889"),
+        ("WEFT_PUBLIC_HOST", "192.0.2.7"),
         ("WEFT_INGEST_PASSWORD", "x"),
         ("MTX_PATH", "cam"),
         ("MTX_QUERY", ""),

@@ -1,5 +1,6 @@
 //! Changes by the API above a file: what they make of the configuration, what is kept of them, and how they are refused.
 //! Who keeps them, and how other nodes hear of them, is tested with the nodes.
+#![allow(clippy::unwrap_used, reason = "a failed step ends the test")]
 
 use serde_json::{Value, json};
 use std::collections::BTreeMap;

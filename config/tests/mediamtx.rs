@@ -1,5 +1,6 @@
 //! MediaMTX's own keys: each is known, none is told of that says nothing new, each that asks for what is not done is told of once.
 //! What those that are obeyed do is tested by the parts that obey them.
+#![allow(clippy::unwrap_used, reason = "a failed step ends the test")]
 
 use std::collections::BTreeSet;
 use std::time::Duration;

@@ -1,5 +1,6 @@
 //! What somebody is told who makes a mistake in the file: where, what, and what to write instead.
 //! That right files mean the right thing is shown in `reference.rs`.
+#![allow(clippy::unwrap_used, reason = "a failed step ends the test")]
 
 use weft_config::{Base, Config, Faces};
 

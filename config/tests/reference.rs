@@ -1,5 +1,6 @@
 //! The reference file `weft.yml` and the generated page `docs/config.md` say what the program does.
 //! `UPDATE_GOLDEN=1 cargo test -p weft-config` rewrites the page.
+#![allow(clippy::unwrap_used, reason = "a failed step ends the test")]
 
 use std::path::Path;
 use weft_config::{Base, Config, Error, Faces, REFERENCE};

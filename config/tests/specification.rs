@@ -1,5 +1,6 @@
 //! Every YAML block of the integration guide that Weft must take over, word for word: that it loads, and that it means what it says.
 //! That running nodes do it is tested with them.
+#![allow(clippy::unwrap_used, reason = "a failed step ends the test")]
 
 use std::net::IpAddr;
 use std::time::Duration;

@@ -1,5 +1,6 @@
 //! Users, passwords, permissions, the callback and JWT: what the file may say of them, and what is refused.
 //! Judging requests by them is tested with the auth crate.
+#![allow(clippy::unwrap_used, reason = "a failed step ends the test")]
 
 use weft_config::{Action, Auth, AuthMethod, Config, Password, User};
 

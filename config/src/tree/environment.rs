@@ -13,12 +13,16 @@ const PREFIXES: [&str; 2] = ["MTX_", "WEFT_"];
 
 /// Names that begin like ours and mean something else: the log filter, what hooks are told, logins of compose/nats.conf,
 /// what tests are told.
-const OTHERS: [&str; 18] = [
+const OTHERS: [&str; 22] = [
     "WEFT_LOG",
     "WEFT_FULL",
     "WEFT_SEED",
     "WEFT_CHROMIUM",
     "WEFT_NATS_SERVER",
+    "WEFT_NATS_NAME",
+    "WEFT_PUBLIC_HOST",
+    "WEFT_NODE",
+    "WEFT_WEBRTC_PORT",
     "WEFT_INGEST_PASSWORD",
     "WEFT_EGRESS_PASSWORD",
     "WEFT_STANDALONE_PASSWORD",
@@ -54,6 +58,9 @@ pub(crate) fn apply(root: &mut Block, variables: &[(String, String)]) -> Vec<Wro
             let at = At::Variable(name.clone());
             let text = match set_root(root, &words, value, &at) {
                 Ok(()) => continue,
+                Err(Unset::Unknown) if rest == "CONFKEY" => {
+                    "files that are encrypted are not read; keep secrets in variables".to_owned()
+                }
                 Err(Unset::Unknown) => match near(prefix, name) {
                     Some(near) => format!("no such key; did you mean {near}?"),
                     None => "no such key".to_owned(),
