@@ -162,7 +162,11 @@ async fn session<T: Serialize>(
     form: fn(&Session<'_>) -> T,
 ) -> Result<HttpResponse, Error> {
     let id = uuid::read(id)?;
-    let snapshot = control.fabric.snapshot().await;
+    let mut snapshot = control.fabric.snapshot().await;
+    if snapshot.session(id).is_none() {
+        // It may have come a moment ago: its WHIP answer names it.
+        snapshot = control.fabric.newest().await;
+    }
     let session = snapshot.session(id).filter(|s| s.kind() == Some(kind));
     let session = session.ok_or(Error::NotFound("session"))?;
     Ok(answer(&snapshot, form(&session)))

@@ -56,6 +56,7 @@ struct Last {
 }
 
 struct Round {
+    began: Instant,
     done: Instant,
     changes: u64,
     snapshot: Arc<Snapshot>,
@@ -98,14 +99,27 @@ impl Fabric {
 
     /// Everything, at most [`FRESH`] old; takes [`PATIENCE`] at most (twice that when a round had begun before).
     pub(crate) async fn snapshot(&self) -> Arc<Snapshot> {
+        self.round_that(|round| round.done.elapsed() < FRESH).await
+    }
+
+    /// Everything as of now: for what has come since the last round. Who asks meanwhile shares it.
+    pub(crate) async fn newest(&self) -> Arc<Snapshot> {
+        let asked = Instant::now();
+        self.round_that(|round| round.began >= asked).await
+    }
+
+    /// The last round if it is good for this, else a new one.
+    async fn round_that(&self, is_good: impl Fn(&Round) -> bool) -> Arc<Snapshot> {
         let mut last = self.last.lock().await;
         let changes = self.changes.load(Relaxed);
-        let fresh = |round: &&Round| round.changes == changes && round.done.elapsed() < FRESH;
+        let fresh = |round: &&Round| round.changes == changes && is_good(round);
         if let Some(round) = last.round.as_ref().filter(fresh) {
             return round.snapshot.clone();
         }
+        let began = Instant::now();
         let snapshot = Arc::new(self.round(&mut last.known).await);
         last.round = Some(Round {
+            began,
             done: Instant::now(),
             changes,
             snapshot: snapshot.clone(),

@@ -95,6 +95,17 @@ async fn a_session_that_has_come_since_the_last_round_is_closed_too() {
 }
 
 #[actix_rt::test]
+async fn a_session_that_has_come_since_the_last_round_is_shown_by_its_id() {
+    let world = two().await;
+    world.get("a", "/v3/rtspsessions/list").await;
+    world.open("b", "other", &[0x33], 9);
+    let (status, body) = world
+        .get("a", &format!("/v3/rtspsessions/get/{}", session(0x33)))
+        .await;
+    assert_eq!((status.as_u16(), body["path"].as_str()), (200, Some("other")));
+}
+
+#[actix_rt::test]
 async fn what_is_not_there_or_of_another_kind_is_not_found() {
     let world = two().await;
     for (uri, status, error) in [

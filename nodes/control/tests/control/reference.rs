@@ -10,8 +10,8 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
-use weft_bus::{Bus, Publication, SeenNode};
 use weft_auth::Gate;
+use weft_bus::{Bus, Publication, SeenNode};
 use weft_config::Live;
 use weft_wire::{
     ConnectionReport, Epoch, IdleReport, NodeAddresses, NodeRole, PublisherReport, SessionDetail, StreamState,
@@ -70,7 +70,9 @@ async fn fabric() -> (World, Publication) {
     (secure.session, secure.kind) = (session(0x22), "rtspsSession".to_owned());
     idle.session = session(0x23);
     idle.detail.connection = Some(session(0xc2));
-    world.fake("egress-1").hubs.lock().unwrap()[0].readers[0].detail.user = "worker-3".to_owned();
+    world.fake("egress-1").hubs.lock().unwrap()[0].readers[0]
+        .detail
+        .user = "worker-3".to_owned();
     let reports = [secure, idle].map(|reader| IdleReport {
         stream: stream("exam/18"),
         reader,
@@ -85,8 +87,10 @@ async fn fabric() -> (World, Publication) {
         bytes_received: 1_024,
         bytes_sent: 80_000,
     };
-    *world.fake("egress-1").connections.lock().unwrap() =
-        vec![connection(0xc0, false, Some(0x21)), connection(0xc1, true, Some(0x22))];
+    *world.fake("egress-1").connections.lock().unwrap() = vec![
+        connection(0xc0, false, Some(0x21)),
+        connection(0xc1, true, Some(0x22)),
+    ];
     let live = Live::default();
     let place = world.places.get_mut("egress-1").unwrap();
     place.control = place.control.clone().guarded(live.clone(), Gate::new(live));
