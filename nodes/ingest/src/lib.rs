@@ -11,6 +11,7 @@ mod gop_cache;
 #[cfg(test)]
 mod gop_cache_tests;
 mod http;
+mod ice;
 mod ingest;
 mod keyframe;
 mod live;

@@ -1,8 +1,10 @@
 //! What the configuration's paths say to publishers: whether a name is one, whether it takes publishers, and whether a
 //! newcomer may take it over. Who somebody is, and what they may do, is decided before.
 
-use crate::IngestConfig;
+use crate::config::IceServer;
+use crate::{IngestConfig, ice};
 use crate::error::Error;
+use std::time::SystemTime;
 use weft_config::{Found, PathConf, Source};
 use weft_wire::StreamName;
 
@@ -39,6 +41,13 @@ impl IngestConfig {
             lower(self.max_publishers, live.publishers),
             lower(self.max_waiting, live.pending_publishers),
         )
+    }
+
+    /// The ICE servers that a publisher is told of now, with a login of its own where they want one.
+    pub(crate) fn told_ice_servers(&self) -> Vec<IceServer> {
+        let live = self.settings.now();
+        let told = live.ice_servers.iter().map(|server| ice::told(server, SystemTime::now()));
+        self.ice_servers.iter().cloned().chain(told).collect()
     }
 
     /// Whether an authorised newcomer takes the stream over: the fabric's setting and the path's must both allow it. A

@@ -39,8 +39,10 @@ pub struct ServerConfig {
     pub udp: Option<UdpAddresses>,
     /// How long a connection may say nothing at all at its beginning, and how long a request may take to be completed
     /// or a stream to be found.
+    /// Besides `readTimeout` of the settings, which counts for connections made after its change.
     pub read_timeout: Duration,
     /// How long a reader may take nothing of what is written to it.
+    /// Besides `writeTimeout`, as above.
     pub write_timeout: Duration,
     /// Silence after which a session over UDP, or one that does not play, ends. Announced to clients.
     pub session_timeout: Duration,
@@ -79,6 +81,25 @@ impl Default for ServerConfig {
             shares: weft_limits::Shares::default(),
             gate: weft_auth::Gate::open(),
             hooks: weft_hooks::Hooks::none(),
+        }
+    }
+}
+
+/// The time limits of a connection, as they are when it begins.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Patience {
+    /// Of what the client sends.
+    pub(crate) read: Duration,
+    /// Of what it takes.
+    pub(crate) write: Duration,
+}
+
+impl ServerConfig {
+    pub(crate) fn patience(&self) -> Patience {
+        let live = self.settings.now();
+        Patience {
+            read: self.read_timeout.min(live.read_timeout),
+            write: self.write_timeout.min(live.write_timeout),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! What a request does is in `requests`; this is the loop around it.
 
 use crate::access::Access;
+use crate::config::Patience;
 use crate::connections::Entered;
 use crate::counters::Counters;
 use crate::datagrams::Wait;
@@ -52,6 +53,7 @@ pub(crate) struct Connection {
     pub(crate) shared: Arc<Shared>,
     pub(crate) stream: Stream,
     guest: Guest,
+    pub(crate) patience: Patience,
     pub(crate) peer: SocketAddr,
     pub(crate) local: SocketAddr,
     framer: Framer,
@@ -109,6 +111,7 @@ pub(crate) async fn serve(stream: Stream, guest: Guest, peer: SocketAddr, shared
         stop: shared.stop.child_token(),
         stream,
         guest,
+        patience: shared.config.patience(),
         peer: canonical(peer),
         local: canonical(local),
         framer: Framer::default(),
@@ -159,9 +162,9 @@ fn new_session(shared: &Shared, id: Uuid, secure: bool) -> Session {
     let hurry = shared.counters.silent.load(Relaxed) >= SILENT_MANY;
     let limits = Limits {
         first_request: if hurry {
-            SILENT_HURRY.min(config.read_timeout)
+            SILENT_HURRY.min(config.patience().read)
         } else {
-            config.read_timeout
+            config.patience().read
         },
         idle: config.session_timeout,
     };
@@ -327,9 +330,8 @@ impl Connection {
     /// When the next time limit strikes; `Err` when one has struck.
     fn deadline(&mut self, now: Instant) -> Result<Option<Instant>, End> {
         self.session.touch(self.pulse.last());
-        let config = &self.shared.config;
-        let partial = self.partial.map(|since| since + config.read_timeout);
-        let stuck = self.out.stuck_since().map(|since| since + config.write_timeout);
+        let partial = self.partial.map(|since| since + self.patience.read);
+        let stuck = self.out.stuck_since().map(|since| since + self.patience.write);
         let silent = self.session.deadline().map(|at| self.shared.start + at);
         if stuck.is_some_and(|at| at <= now) {
             Err(End::TooSlow)

@@ -117,7 +117,7 @@ impl Connection {
             user_agent: self.user_agent.clone(),
             principal: principal.clone(),
         });
-        let limit = self.shared.config.read_timeout + handler.patience(name);
+        let limit = self.patience.read + handler.patience(name);
         let source = tokio::select! {
             biased;
             () = self.stop.cancelled() => Err(Refusal::Unavailable(RETRY_AFTER)),
@@ -299,7 +299,7 @@ impl Connection {
             principal: found.principal.clone(),
         };
         let joined = tokio::select! {
-            joined = tokio::time::timeout(self.shared.config.read_timeout, found.source.join(spec)) => {
+            joined = tokio::time::timeout(self.patience.read, found.source.join(spec)) => {
                 joined.unwrap_or(Err(Refusal::Unavailable(RETRY_AFTER)))?
             }
             () = self.stop.cancelled() => return Err(Refusal::Unavailable(RETRY_AFTER)),

@@ -282,7 +282,8 @@ fn refuse(shared: &Shared, stream: &TcpStream, peer: SocketAddr, full: Full, sec
     if !secure {
         // It has not asked yet, so there is no number to answer to; who looks sees why.
         let answer = "RTSP/1.0 503 Service Unavailable\r\nRetry-After: 2\r\nConnection: close\r\n\r\n";
-        _ = stream.try_write(answer.as_bytes());
+        // By the socket itself: the runtime does not know yet that it may be written to.
+        _ = socket2::SockRef::from(stream).send(answer.as_bytes());
     }
 }
 
@@ -298,7 +299,7 @@ async fn secured(
         biased;
         () = shared.stop.cancelled() => return,
         () = guest.sent_away() => return Counters::one(&shared.counters.made_room),
-        done = acceptor.accept(stream, shared.config.read_timeout) => done,
+        done = acceptor.accept(stream, shared.config.patience().read) => done,
     };
     match stream {
         Ok(stream) => connection::serve(stream.into(), guest, peer, shared).await,

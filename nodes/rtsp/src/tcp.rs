@@ -71,6 +71,6 @@ pub(crate) fn tune(stream: &TcpStream, config: &ServerConfig) -> io::Result<()> 
     )?;
     // The server's own limit comes first and knows the reason; this one ends what it does not see.
     #[cfg(target_os = "linux")]
-    socket.set_tcp_user_timeout(Some(config.write_timeout * 2))?;
+    socket.set_tcp_user_timeout(Some(config.patience().write * 2))?;
     Ok(())
 }

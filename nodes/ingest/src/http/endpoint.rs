@@ -21,8 +21,8 @@ pub(super) async fn options(request: HttpRequest, state: web::Data<State>) -> Ht
     }
     let mut response = HttpResponse::NoContent();
     response.insert_header(("Accept-Post", "application/sdp"));
-    for server in &state.config.ice_servers {
-        response.append_header((header::LINK, reply::ice_link(server)));
+    for server in state.config.told_ice_servers() {
+        response.append_header((header::LINK, reply::ice_link(&server)));
     }
     response
         .insert_header((header::ACCESS_CONTROL_EXPOSE_HEADERS, "Accept-Post, Link"))
@@ -114,8 +114,8 @@ fn created(state: &State, stream: &StreamName, query: &str, placed: Placed) -> H
             header::ACCESS_CONTROL_EXPOSE_HEADERS,
             "ETag, ID, Accept-Patch, Link, Location",
         ));
-    for server in &state.config.ice_servers {
-        response.append_header((header::LINK, reply::ice_link(server)));
+    for server in state.config.told_ice_servers() {
+        response.append_header((header::LINK, reply::ice_link(&server)));
     }
     response.append_header((header::LINK, events::link(&format!("{url}/events{query}"))));
     response.body(placed.answer)

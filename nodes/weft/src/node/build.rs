@@ -13,7 +13,7 @@ use super::view::View;
 use super::{Addresses, EgressPart, IngestPart, Node, Role, StartError, advertise, bus, name, page};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 use tokio::time::Instant;
 use weft_auth::Gate;
@@ -157,8 +157,7 @@ impl Node {
             incarnation: name::incarnation(started),
             started: Instant::now(),
         };
-        let ingest =
-            shards.map(|shards| ingest(&common, &bus, &registry, &members, shards, identity));
+        let ingest = shards.map(|shards| ingest(&common, &bus, &registry, &members, shards, identity));
 
         let identity = Identity {
             name: node,
@@ -174,6 +173,7 @@ impl Node {
             state: state.clone(),
             http: common.http.clone(),
             tls: tls.counters.clone(),
+            gate: common.gate.clone(),
         });
         let gateway = Gateway::new(Arc::new(Inside {
             view: view.clone(),
@@ -272,7 +272,12 @@ where
     let beside = ports.secure_address().map(|address| address.port());
     let mut servers = Vec::new();
     if let Some((port, acceptor)) = ports.secure {
-        servers.push(http::serve(port, workers, face.secured(Some(acceptor)), routes.clone())?);
+        servers.push(http::serve(
+            port,
+            workers,
+            face.secured(Some(acceptor)),
+            routes.clone(),
+        )?);
     }
     if let Some(port) = ports.plain {
         servers.push(http::serve(port, workers, face.clone().beside(beside), routes)?);
@@ -353,8 +358,9 @@ fn rtsp(config: &Config, common: &Common, acceptor: Option<Acceptor>) -> ServerC
             rtp: config.rtp_address.to_socket_addr(),
             rtcp: config.rtcp_address.to_socket_addr(),
         }),
-        read_timeout: config.read_timeout,
-        write_timeout: config.write_timeout,
+        // Those of the settings count, as they are now.
+        read_timeout: Duration::MAX,
+        write_timeout: Duration::MAX,
         // Those of the settings count, as they are now.
         max_connections: usize::MAX,
         shares: common.shares.clone(),

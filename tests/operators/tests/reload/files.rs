@@ -15,7 +15,9 @@ use super::world::call;
 const SOON: Duration = Duration::from_secs(5);
 
 async fn global(node: &Node) -> Result<Value> {
-    http::get(node.address("api")?, "/v3/config/global/get").await?.json()
+    http::get(node.address("api")?, "/v3/config/global/get")
+        .await?
+        .json()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -40,7 +42,8 @@ async fn broken() -> Result<()> {
         std::fs::write(&file, text)?;
         let heard = weft_testkit::until(said, SOON, || {
             let log = node.log();
-            let heard = log[before..].contains("the configuration file cannot be used") && log[before..].contains(said);
+            let heard = log[before..].contains("the configuration file cannot be used")
+                && log[before..].contains(said);
             std::future::ready(heard.then_some(()))
         });
         heard.await.with_context(|| node.log())?;
@@ -51,16 +54,34 @@ async fn broken() -> Result<()> {
     let api = node.address("api")?.to_owned();
     ensure!(global(&node).await?["logLevel"] == "info");
     // An API change goes on working while the file is away.
-    let patched = call(&api, "PATCH", "/v3/config/global/patch", &json!({"logLevel": "debug"})).await?;
+    let patched = call(
+        &api,
+        "PATCH",
+        "/v3/config/global/patch",
+        &json!({"logLevel": "debug"}),
+    )
+    .await?;
     ensure!(patched.status == 200, "{}", patched.text());
     ensure!(global(&node).await?["logLevel"] == "debug");
-    let port = format!("{good}\nreadTimeout: 21s\n");
+    let port = format!("{good}\nwebrtcAdditionalHosts: [192.0.2.7]\n");
     std::fs::write(&file, &port)?;
-    node.process().wait_for_line("restart needed for: readTimeout", SOON).await?;
-    std::fs::write(&file, format!("{port}webrtcAllowOrigins: ['https://a.example']\n"))?;
+    node.process()
+        .wait_for_line("restart needed for: webrtcAdditionalHosts", SOON)
+        .await?;
+    std::fs::write(
+        &file,
+        format!("{port}webrtcAllowOrigins: ['https://a.example']\n"),
+    )?;
     node.process().wait_for_line("webrtcAllowOrigins", SOON).await?;
-    ensure!(node.log().matches("restart needed").count() == 1, "{}", node.log());
-    let units = reader.read_for(Duration::from_secs(1)).await.context("the live stream")?;
+    ensure!(
+        node.log().matches("restart needed").count() == 1,
+        "{}",
+        node.log()
+    );
+    let units = reader
+        .read_for(Duration::from_secs(1))
+        .await
+        .context("the live stream")?;
     oracle::exact(&clip.units, &units)?;
     ensure!(!node.log().contains("not-allowed"));
     Ok(())
@@ -76,24 +97,81 @@ async fn refused() -> Result<()> {
     let api = node.address("api")?.to_owned();
     let before = global(&node).await?;
     for (method, path, body, status, said) in [
-        ("PATCH", "global/patch", json!({"noSuch": 1}), 400, "json: unknown field \\\"noSuch\\\""),
-        ("PATCH", "global/patch", json!({"rtspAddress": ":1"}), 400, "rtspAddress"),
-        ("PATCH", "global/patch", json!({"logLevel": "loud"}), 400, "logLevel"),
+        (
+            "PATCH",
+            "global/patch",
+            json!({"noSuch": 1}),
+            400,
+            "json: unknown field \\\"noSuch\\\"",
+        ),
+        (
+            "PATCH",
+            "global/patch",
+            json!({"rtspAddress": ":1"}),
+            400,
+            "rtspAddress",
+        ),
+        (
+            "PATCH",
+            "global/patch",
+            json!({"logLevel": "loud"}),
+            400,
+            "logLevel",
+        ),
         ("PATCH", "global/patch", json!([1]), 400, "object"),
-        ("PATCH", "pathdefaults/patch", json!({"maxReaders": "many"}), 400, "maxReaders"),
-        ("POST", "paths/add/a/b", json!({"nope": 1}), 400, "json: unknown field \\\"nope\\\""),
+        (
+            "PATCH",
+            "pathdefaults/patch",
+            json!({"maxReaders": "many"}),
+            400,
+            "maxReaders",
+        ),
+        (
+            "POST",
+            "paths/add/a/b",
+            json!({"nope": 1}),
+            400,
+            "json: unknown field \\\"nope\\\"",
+        ),
         ("POST", "paths/add/~(", json!({}), 400, ""),
-        ("POST", "paths/add/all_others", json!({}), 400, "path already exists"),
+        (
+            "POST",
+            "paths/add/all_others",
+            json!({}),
+            400,
+            "path already exists",
+        ),
         ("POST", "paths/add/", json!({}), 400, "invalid name"),
-        ("PATCH", "paths/patch/none", json!({"maxReaders": 1}), 404, "path not found"),
+        (
+            "PATCH",
+            "paths/patch/none",
+            json!({"maxReaders": 1}),
+            404,
+            "path not found",
+        ),
         ("DELETE", "paths/delete/none", Value::Null, 404, "path not found"),
-        ("GET", "paths/get/none", Value::Null, 404, "path configuration not found"),
-        ("GET", "paths/list?itemsPerPage=0", Value::Null, 400, "invalid items per page"),
+        (
+            "GET",
+            "paths/get/none",
+            Value::Null,
+            404,
+            "path configuration not found",
+        ),
+        (
+            "GET",
+            "paths/list?itemsPerPage=0",
+            Value::Null,
+            400,
+            "invalid items per page",
+        ),
         ("GET", "global/patch", Value::Null, 404, "404 page not found"),
     ] {
         let answer = call(&api, method, &format!("/v3/config/{path}"), &body).await?;
         let (got, text) = (answer.status, answer.text());
-        ensure!(got == status && text.contains(said), "{method} {path} {body}: {got} {text}");
+        ensure!(
+            got == status && text.contains(said),
+            "{method} {path} {body}: {got} {text}"
+        );
     }
     let long = json!({"runOnInit": "x".repeat(200 * 1024)});
     let answer = call(&api, "POST", "/v3/config/paths/add/long", &long).await?;
@@ -112,23 +190,55 @@ async fn a_path_lives_through_add_get_patch_replace_and_delete_as_in_mediamtx() 
 async fn life() -> Result<()> {
     let node = Plan::new(Role::Standalone).start().await?;
     let api = node.address("api")?.to_owned();
-    let ask = async |method: &str, path: &str, body: Value| call(&api, method, &format!("/v3/config/paths/{path}"), &body).await;
-    let path = async |name: &str| -> Result<Value> { ask("GET", &format!("get/{name}"), Value::Null).await?.json() };
+    let ask = async |method: &str, path: &str, body: Value| {
+        call(&api, method, &format!("/v3/config/paths/{path}"), &body).await
+    };
+    let path =
+        async |name: &str| -> Result<Value> { ask("GET", &format!("get/{name}"), Value::Null).await?.json() };
     let name = "exam/1/cam";
-    let added = ask("POST", &format!("add/{name}"), json!({"maxReaders": 2, "runOnDemandCloseAfter": "1m"})).await?;
-    ensure!(added.status == 200 && added.json()? == json!({"status": "ok"}), "{}", added.text());
+    let added = ask(
+        "POST",
+        &format!("add/{name}"),
+        json!({"maxReaders": 2, "runOnDemandCloseAfter": "1m"}),
+    )
+    .await?;
+    ensure!(
+        added.status == 200 && added.json()? == json!({"status": "ok"}),
+        "{}",
+        added.text()
+    );
     let got = path(name).await?;
     ensure!(got["name"] == name && got["maxReaders"] == 2, "{got}");
     let again = ask("POST", &format!("add/{name}"), json!({})).await?;
-    ensure!(again.status == 400 && again.text().contains("path already exists"), "{}", again.text());
-    ask("PATCH", &format!("patch/{name}"), json!({"overridePublisher": false})).await?;
+    ensure!(
+        again.status == 400 && again.text().contains("path already exists"),
+        "{}",
+        again.text()
+    );
+    ask(
+        "PATCH",
+        &format!("patch/{name}"),
+        json!({"overridePublisher": false}),
+    )
+    .await?;
     let got = path(name).await?;
-    ensure!(got["maxReaders"] == 2 && got["overridePublisher"] == false, "{got}");
+    ensure!(
+        got["maxReaders"] == 2 && got["overridePublisher"] == false,
+        "{got}"
+    );
     ask("POST", &format!("replace/{name}"), json!({"maxReaders": 7})).await?;
     let got = path(name).await?;
-    ensure!(got["maxReaders"] == 7 && got["overridePublisher"] == true, "{got}");
+    ensure!(
+        got["maxReaders"] == 7 && got["overridePublisher"] == true,
+        "{got}"
+    );
     let list = ask("GET", "list", Value::Null).await?.json()?;
-    let names: Vec<_> = list["items"].as_array().context("items")?.iter().map(|p| p["name"].clone()).collect();
+    let names: Vec<_> = list["items"]
+        .as_array()
+        .context("items")?
+        .iter()
+        .map(|p| p["name"].clone())
+        .collect();
     ensure!(list["itemCount"] == 2 && names == ["all_others", name], "{list}");
     let deleted = ask("DELETE", &format!("delete/{name}"), Value::Null).await?;
     ensure!(deleted.status == 200, "{}", deleted.text());
@@ -143,6 +253,10 @@ async fn life() -> Result<()> {
         b"v=0\r\n",
     );
     let offer = offer.await?;
-    ensure!(offer.status == 400 && offer.text().contains("not configured"), "{}", offer.text());
+    ensure!(
+        offer.status == 400 && offer.text().contains("not configured"),
+        "{}",
+        offer.text()
+    );
     Ok(())
 }

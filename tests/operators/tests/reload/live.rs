@@ -35,8 +35,8 @@ enum Change {
 }
 
 use Change::{
-    AddPath, AddUser, Certificate, DeletePath, Limits, LogLevel, Password, PathDefaults, PathOfLive, PublishFrom,
-    ReadFrom, TakePath, TakeReader,
+    AddPath, AddUser, Certificate, DeletePath, Limits, LogLevel, Password, PathDefaults, PathOfLive,
+    PublishFrom, ReadFrom, TakePath, TakeReader,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -54,21 +54,34 @@ async fn twenty(seed: u64) -> Result<()> {
     let started = Instant::now();
     let mut world = World::start().await?;
     let mut changes = vec![
-        LogLevel, Limits, AddPath, DeletePath, AddUser, PathOfLive, PathDefaults, Certificate, TakePath, TakePath,
-        Password, TakeReader, PublishFrom, ReadFrom,
+        LogLevel,
+        Limits,
+        AddPath,
+        DeletePath,
+        AddUser,
+        PathOfLive,
+        PathDefaults,
+        Certificate,
+        TakePath,
+        TakePath,
+        Password,
+        TakeReader,
+        PublishFrom,
+        ReadFrom,
     ];
     changes.shuffle(&mut dice);
     // Each touches another stream; both halves have their paths taken.
     let mut streams: Vec<usize> = (0..STREAMS).collect();
     streams.shuffle(&mut dice);
-    streams.sort_by_key(|n| world.model.taken.contains(n));
     let (mut done, mut touched) = (0, 0);
     let mut take_from_file: bool = dice.random();
     for (number, change) in changes.into_iter().enumerate() {
         // From the middle on users come by the API.
         let users_by_api = number >= 7;
         let touches = matches!(change, TakePath | Password | TakeReader | PublishFrom | ReadFrom);
-        let at = streams.iter().position(|n| change != TakePath || of_file(*n) == take_from_file);
+        let at = streams
+            .iter()
+            .position(|n| change != TakePath || of_file(*n) == take_from_file);
         let n = if touches {
             streams.remove(at.context("a stream that no change has touched")?)
         } else {
@@ -79,7 +92,9 @@ async fn twenty(seed: u64) -> Result<()> {
         }
         let before = world.sessions().await?;
         let what = || format!("change {number}, {change:?} of s{n}, users by the API: {users_by_api}");
-        make(&mut world, change, n, users_by_api).await.with_context(what)?;
+        make(&mut world, change, n, users_by_api)
+            .await
+            .with_context(what)?;
         let (publisher, reader) = (("publisher", format!("s{n}")), ("reader", format!("s{n}")));
         let expected = match change {
             TakePath => vec![publisher, reader],
@@ -92,7 +107,9 @@ async fn twenty(seed: u64) -> Result<()> {
         done += 1;
         if touches {
             let before = world.sessions().await?;
-            undo(&mut world, change, n, users_by_api).await.with_context(what)?;
+            undo(&mut world, change, n, users_by_api)
+                .await
+                .with_context(what)?;
             world.gone(&before, &[]).await.with_context(what)?;
             done += 1;
             if matches!(change, TakeReader | ReadFrom) {
@@ -128,7 +145,11 @@ async fn make(world: &mut World, change: Change, n: usize, by_api: bool) -> Resu
             let limits = json!({"fabric": {"limits": {"publishers": 321, "readers": 123}}});
             world.api("PATCH", "global/patch", &limits).await
         }
-        AddPath => world.api("POST", "paths/add/extra/one", &json!({"maxReaders": 3})).await,
+        AddPath => {
+            world
+                .api("POST", "paths/add/extra/one", &json!({"maxReaders": 3}))
+                .await
+        }
         DeletePath => {
             world.api("POST", "paths/add/gone", &json!({})).await?;
             world.api("DELETE", "paths/delete/gone", &json!(null)).await
@@ -139,7 +160,8 @@ async fn make(world: &mut World, change: Change, n: usize, by_api: bool) -> Resu
             users(world, by_api).await
         }
         PathOfLive => {
-            let body = json!({"maxReaders": 5, "publishIPs": ["127.0.0.0/8"], "runOnDemandCloseAfter": "11s"});
+            let body =
+                json!({"maxReaders": 5, "publishIPs": ["127.0.0.0/8"], "runOnDemandCloseAfter": "11s"});
             world.api("PATCH", &format!("paths/patch/{path}"), &body).await
         }
         PathDefaults => {
@@ -151,7 +173,11 @@ async fn make(world: &mut World, change: Change, n: usize, by_api: bool) -> Resu
             world.model.paths.remove(&path);
             world.write_file().await
         }
-        TakePath => world.api("DELETE", &format!("paths/delete/{path}"), &json!(null)).await,
+        TakePath => {
+            world
+                .api("DELETE", &format!("paths/delete/{path}"), &json!(null))
+                .await
+        }
         Password => {
             let user = world.model.users.get_mut(&format!("p{n}")).context("its user")?;
             user.0 = "another".to_owned();
@@ -202,9 +228,14 @@ async fn users(world: &mut World, by_api: bool) -> Result<()> {
 async fn address(world: &mut World, n: usize, key: &str, network: &str) -> Result<()> {
     let path = format!("s{n}");
     if of_file(n) {
-        world.model.paths.insert(path, vec![format!("{key}: ['{network}']")]);
+        world
+            .model
+            .paths
+            .insert(path, vec![format!("{key}: ['{network}']")]);
         world.write_file().await
     } else {
-        world.api("PATCH", &format!("paths/patch/{path}"), &json!({key: [network]})).await
+        world
+            .api("PATCH", &format!("paths/patch/{path}"), &json!({key: [network]}))
+            .await
     }
 }

@@ -1,7 +1,7 @@
 //! What the configuration is meant to be: paths and users of ten streams, written as the file is, changed by file or by API.
 //! What follows from a change is the tests' to know.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 /// Streams; the first half have their paths in the file, the others by the API.
@@ -27,8 +27,6 @@ pub(super) struct Model {
     pub(super) level: &'static str,
     /// Lines of no meaning.
     pub(super) comments: usize,
-    pub(super) certificate: bool,
-    pub(super) taken: BTreeSet<usize>,
 }
 
 impl Model {
@@ -47,8 +45,6 @@ impl Model {
             users: users.collect(),
             level: "info",
             comments: 0,
-            certificate: false,
-            taken: BTreeSet::new(),
         }
     }
 

@@ -41,8 +41,19 @@ pub(super) struct World {
 pub(super) type Sessions = BTreeMap<String, (&'static str, String)>;
 
 pub(super) async fn call(address: &str, method: &str, path: &str, body: &Value) -> Result<Response> {
-    let body = if body.is_null() { String::new() } else { body.to_string() };
-    http::request(method, address, path, &[("Content-Type", "application/json")], body.as_bytes()).await
+    let body = if body.is_null() {
+        String::new()
+    } else {
+        body.to_string()
+    };
+    http::request(
+        method,
+        address,
+        path,
+        &[("Content-Type", "application/json")],
+        body.as_bytes(),
+    )
+    .await
 }
 
 impl World {
@@ -56,7 +67,10 @@ impl World {
             .with("rtspsAddress: 127.0.0.1:0")
             .with(&format!("rtspServerCert: {}", directory.join("a.crt").display()))
             .with(&format!("rtspServerKey: {}", directory.join("a.key").display()))
-            .fabric(&format!("settingsFile: {}", directory.join("settings.json").display()))
+            .fabric(&format!(
+                "settingsFile: {}",
+                directory.join("settings.json").display()
+            ))
             .start()
             .await?;
         let file = node.address_file().with_extension("yml");
@@ -71,7 +85,9 @@ impl World {
         };
         world.write_file().await?;
         for n in (0..STREAMS).filter(|n| !of_file(*n)) {
-            world.api("POST", &format!("paths/add/s{n}"), &serde_json::json!({})).await?;
+            world
+                .api("POST", &format!("paths/add/s{n}"), &serde_json::json!({}))
+                .await?;
         }
         for n in 0..STREAMS {
             world.publish(n)?;
@@ -90,7 +106,12 @@ impl World {
     /// A request of the configuration API, which must be taken.
     pub(super) async fn api(&self, method: &str, path: &str, body: &Value) -> Result<()> {
         let answer = call(&self.api_address()?, method, &format!("/v3/config/{path}"), body).await?;
-        ensure!(answer.status == 200, "{method} {path}: {} {}", answer.status, answer.text());
+        ensure!(
+            answer.status == 200,
+            "{method} {path}: {} {}",
+            answer.status,
+            answer.text()
+        );
         Ok(())
     }
 
@@ -102,9 +123,11 @@ impl World {
     pub(super) async fn write_file(&mut self) -> Result<()> {
         let before = self.changes();
         self.put_file(&self.text())?;
-        until("the file's change", SOON, || std::future::ready((self.changes() > before).then_some(())))
-            .await
-            .with_context(|| self.node_lines())
+        until("the file's change", SOON, || {
+            std::future::ready((self.changes() > before).then_some(()))
+        })
+        .await
+        .with_context(|| self.node_lines())
     }
 
     /// Writes some text as the file.
@@ -142,7 +165,16 @@ impl World {
         let user = format!("p{n}");
         let mut command = Command::new(tools::ffmpeg()?);
         command
-            .args(["-hide_banner", "-loglevel", "warning", "-nostdin", "-re", "-stream_loop", "-1", "-i"])
+            .args([
+                "-hide_banner",
+                "-loglevel",
+                "warning",
+                "-nostdin",
+                "-re",
+                "-stream_loop",
+                "-1",
+                "-i",
+            ])
             .arg(&self.clip.path)
             .args(["-c", "copy", "-f", "whip", "-authorization"])
             .arg(format!("{user}:{}", password(&user)))
@@ -150,7 +182,14 @@ impl World {
         let publisher = Process::spawn("ffmpeg-whip", command)?;
         let (enough, _) = oneshot::channel();
         let reader = tokio::spawn(async { Ok((Vec::new(), false)) });
-        self.streams.insert(n, Stream { publisher, reader, enough });
+        self.streams.insert(
+            n,
+            Stream {
+                publisher,
+                reader,
+                enough,
+            },
+        );
         Ok(())
     }
 
@@ -175,11 +214,15 @@ impl World {
     pub(super) async fn end(&mut self, n: usize, disturbed: bool) -> Result<usize> {
         let stream = self.streams.remove(&n).context("it is not sent")?;
         // A reader that was closed does not listen any more.
-        drop(stream.enough.send(()));
+        stream.enough.send(()).ok();
         let (units, ended) = tokio::time::timeout(SOON, stream.reader)
             .await
             .with_context(|| format!("the reader of s{n} hangs"))???;
-        ensure!(disturbed || !ended, "the reader of s{n} was closed after {} units", units.len());
+        ensure!(
+            disturbed || !ended,
+            "the reader of s{n} was closed after {} units",
+            units.len()
+        );
         oracle::exact(&self.clip.units, &units).with_context(|| format!("s{n}"))?;
         ensure!(units.len() > 5, "s{n}: {} units", units.len());
         drop(stream.publisher);
@@ -189,9 +232,12 @@ impl World {
     /// Ends the reader alone, and reads anew.
     pub(super) async fn read_again(&mut self, n: usize) -> Result<()> {
         let stream = self.streams.get_mut(&n).context("it is not sent")?;
-        let task = std::mem::replace(&mut stream.reader, tokio::spawn(async { Ok((Vec::new(), false)) }));
+        let task = std::mem::replace(
+            &mut stream.reader,
+            tokio::spawn(async { Ok((Vec::new(), false)) }),
+        );
         let (enough, _) = oneshot::channel();
-        drop(std::mem::replace(&mut stream.enough, enough).send(()));
+        std::mem::replace(&mut stream.enough, enough).send(()).ok();
         let (units, ended) = task.await??;
         ensure!(ended, "the reader of s{n} was not closed");
         oracle::exact(&self.clip.units, &units).with_context(|| format!("s{n}"))?;
@@ -202,7 +248,9 @@ impl World {
     pub(super) async fn sessions(&self) -> Result<Sessions> {
         let mut all = Sessions::new();
         for (kind, word) in [("publisher", "webrtcsessions"), ("reader", "rtspsessions")] {
-            let list = http::get(&self.api_address()?, &format!("/v3/{word}/list")).await?.json()?;
+            let list = http::get(&self.api_address()?, &format!("/v3/{word}/list"))
+                .await?
+                .json()?;
             for item in list["items"].as_array().context("a list")? {
                 let (id, path) = (item["id"].as_str(), item["path"].as_str());
                 let path = path.unwrap_or_default().to_owned();
@@ -223,7 +271,9 @@ impl World {
             let gone = missing(&self.sessions().await.ok()?);
             (gone.len() >= touched.len()).then_some(())
         });
-        ended.await.with_context(|| format!("{touched:?}\n{}", self.node_lines()))?;
+        ended
+            .await
+            .with_context(|| format!("{touched:?}\n{}", self.node_lines()))?;
         // Nobody else follows them.
         tokio::time::sleep(Duration::from_millis(400)).await;
         let gone = missing(&self.sessions().await?);
@@ -231,11 +281,19 @@ impl World {
         let mut expected = touched.to_vec();
         who.sort();
         expected.sort();
-        ensure!(who == expected, "ended {who:?}, touched {expected:?}\n{}", self.node_lines());
+        ensure!(
+            who == expected,
+            "ended {who:?}, touched {expected:?}\n{}",
+            self.node_lines()
+        );
         let log = self.log();
         for (id, what) in &gone {
             let said = |line: &str| line.contains(id.as_str()) && line.contains("not-allowed");
-            ensure!(log.lines().any(said), "no line says that {what:?} is not allowed\n{}", self.node_lines());
+            ensure!(
+                log.lines().any(said),
+                "no line says that {what:?} is not allowed\n{}",
+                self.node_lines()
+            );
         }
         Ok(())
     }
@@ -264,7 +322,15 @@ async fn read_until(mut reader: Reader, mut stop: oneshot::Receiver<()>) -> Resu
 fn certificate(directory: &std::path::Path) -> Result<()> {
     let (key, new) = (directory.join("a.key"), directory.join("a.new"));
     let made = Command::new("openssl")
-        .args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"])
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:prime256v1",
+            "-nodes",
+        ])
         .args(["-subj", "/CN=localhost", "-days", "2", "-keyout"])
         .arg(&new)
         .arg("-out")

@@ -85,7 +85,9 @@ impl Settings {
         let is_there = |view: &Arc<SettingsView>| {
             let now = view.settings.get(key).map(|setting| setting.revision);
             match (now, written) {
-                (Some(now), Some(written)) => now.number >= written.number || now.generation != written.generation,
+                (Some(now), Some(written)) => {
+                    now.number >= written.number || now.generation != written.generation
+                }
                 (now, None) => now != over,
                 // Removed again.
                 (None, Some(_)) => false,

@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
-use tokio::time::sleep;
+use tokio::time::{Interval, MissedTickBehavior, interval_at, sleep};
 
 /// How often it is looked at.
 const LOOK: Duration = Duration::from_secs(1);
@@ -20,12 +20,20 @@ struct Stamp {
     written: Option<SystemTime>,
 }
 
+/// They go on beside whatever else is waited for.
+fn looks() -> Interval {
+    let mut looks = interval_at(tokio::time::Instant::now() + LOOK, LOOK);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    looks
+}
+
 /// A file that is watched.
 pub(super) struct Watched {
     path: PathBuf,
     stamp: Option<Stamp>,
     /// The text given last.
     text: String,
+    looks: Interval,
     /// That it cannot be read has been said.
     complained: bool,
 }
@@ -37,6 +45,7 @@ impl Watched {
             path: path.to_owned(),
             stamp: None,
             text,
+            looks: looks(),
             complained: false,
         }
     }
@@ -44,7 +53,7 @@ impl Watched {
     /// Waits until the text is another one than the last and gives it. Cancel-safe.
     pub(super) async fn changed(&mut self) -> String {
         loop {
-            sleep(LOOK).await;
+            self.looks.tick().await;
             if let Some(text) = self.look().await {
                 self.text.clone_from(&text);
                 return text;
@@ -143,7 +152,9 @@ mod tests {
     }
 
     async fn next(watched: &mut Watched) -> Option<String> {
-        timeout(Duration::from_millis(2_500), watched.changed()).await.ok()
+        timeout(Duration::from_millis(2_500), watched.changed())
+            .await
+            .ok()
     }
 
     #[tokio::test]

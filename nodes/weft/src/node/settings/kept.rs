@@ -153,14 +153,19 @@ mod tests {
         drop(std::fs::remove_file(&file));
         let path = |name: &str| Scope::Path(name.to_owned());
         let kept = Kept::open(Some(file.clone())).await.unwrap();
-        kept.put(path("a/b"), r#"{"patch":{}}"#.into(), None).await.unwrap();
+        kept.put(path("a/b"), r#"{"patch":{}}"#.into(), None)
+            .await
+            .unwrap();
         let gone = kept.put(path("x"), r#""deleted""#.into(), None).await.unwrap();
         assert!(matches!(
             kept.put(path("x"), "{}".into(), None).await,
             Err(PutError::Changed)
         ));
         kept.delete(path("x"), gone).await.unwrap();
-        assert_eq!(std::fs::metadata(&file).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(
+            std::fs::metadata(&file).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
         let again = Kept::open(Some(file.clone())).await.unwrap();
         let view = again.view().borrow().clone();
         assert_eq!(view.settings.keys().collect::<Vec<_>>(), [&path("a/b")]);
@@ -172,7 +177,9 @@ mod tests {
 
     #[tokio::test]
     async fn what_cannot_be_written_is_not_taken() {
-        let kept = Kept::open(Some("/nonexistent-place/settings.json".into())).await.unwrap();
+        let kept = Kept::open(Some("/nonexistent-place/settings.json".into()))
+            .await
+            .unwrap();
         let put = kept.put(Scope::Global, "{}".into(), None).await;
         assert!(matches!(put, Err(PutError::Bus(_))), "{put:?}");
         assert!(kept.view().borrow().settings.is_empty());

@@ -53,8 +53,8 @@ keys! {
     top {
         log_level "logLevel" live
         log "logDestinations, logFile, logStructured" live
-        read_timeout "readTimeout" restart
-        write_timeout "writeTimeout" restart
+        read_timeout "readTimeout" live
+        write_timeout "writeTimeout" live
         api "api" restart
         api_address "apiAddress" restart
         metrics "metrics" restart
@@ -67,16 +67,16 @@ keys! {
         webrtc_local_udp_address "webrtcLocalUDPAddress" restart
         webrtc_additional_hosts "webrtcAdditionalHosts" restart
         rtsp_tls "rtspEncryption, rtspsAddress, rtspServerCert, rtspServerKey" restart
-        webrtc_tls "webrtcEncryption, webrtcServerCert, webrtcServerKey" restart
+        webrtc_tls "webrtcEncryption, webrtcTLSAddress, webrtcServerCert, webrtcServerKey" restart
         api_tls "apiEncryption, apiServerCert, apiServerKey" restart
         metrics_tls "metricsEncryption, metricsServerCert, metricsServerKey" restart
         trusted_proxies "rtspTrustedProxies, webrtcTrustedProxies, apiTrustedProxies, metricsTrustedProxies" live
         allow_origins "webrtcAllowOrigins, apiAllowOrigins, metricsAllowOrigins" live
         ice_servers "webrtcICEServers2" live
         auth "auth..., rtspAuthMethods" live
-        run_on_connect "runOnConnect" live
+        run_on_connect "runOnConnect, runOnConnectRestart" live
         run_on_disconnect "runOnDisconnect" live
-        on_event "onEvent" live
+        on_event "onEvent, onEventSecret" live
         path_defaults "pathDefaults" live
         paths "paths" live
     }
@@ -100,11 +100,11 @@ keys! {
         publishers "fabric.limits.publishers" live
         pending_publishers "fabric.limits.pendingPublishers" live
         readers "fabric.limits.readers" live
-        rtsp_connections "fabric.limits.rtspConnections" restart
+        rtsp_connections "fabric.limits.rtspConnections" live
         bits_per_second "fabric.limits.bitsPerSecond" live
         connections_per_address "fabric.limits.connectionsPerAddress" live
         sessions_per_address "fabric.limits.sessionsPerAddress" live
-        http_connections "fabric.limits.httpConnections" restart
+        http_connections "fabric.limits.httpConnections" live
         requests_per_second "fabric.limits.requestsPerSecond" live
         failed_logins "fabric.limits.failedLogins" live
     }
@@ -143,8 +143,49 @@ pub(crate) fn change(now: &Config, new: &Config) -> Change {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_guide_says_of_each_key_when_it_takes_effect() {
+        let page = include_str!("../../../../../docs/guides/configuration.md");
+        let names = |live: bool| {
+            let keys = KEYS.iter().filter(|key| key.live == live);
+            let names: Vec<_> = keys
+                .map(|key| format!("`{}`", key.name.replace(", ", "`, `")))
+                .collect();
+            names.join(", ")
+        };
+        let table = [("at once", names(true)), ("at the next start", names(false))];
+        for (when, names) in table {
+            let row = format!("| {when} | {names} |");
+            assert!(
+                page.contains(&row),
+                "docs/guides/configuration.md lacks this row:\n{row}"
+            );
+        }
+    }
     use std::time::Duration;
     use weft_config::{ListenAddress, LogLevel};
+
+    #[test]
+    fn each_key_of_the_file_is_one_of_these() {
+        let page = include_str!("../../../../../docs/config.md");
+        let listed: Vec<&str> = KEYS.iter().flat_map(|key| key.name.split(", ")).collect();
+        let rows = page
+            .lines()
+            .filter_map(|line| line.strip_prefix("| `")?.split('`').next());
+        let blocks = ["pathDefaults.", "fabric.nats.", "auth"];
+        let own = |key: &&str| !blocks.iter().any(|block| key.starts_with(block)) && !key.starts_with("hls");
+        let mut all = 0;
+        for key in rows
+            .take_while(|key| *key != "fabric.limits.failedLogins")
+            .filter(own)
+        {
+            all += 1;
+            let is_block = ["fabric", "fabric.limits"].contains(&key);
+            assert!(is_block || listed.contains(&key), "{key} is in no row");
+        }
+        assert!(all > 60, "{all} keys");
+    }
 
     #[test]
     fn what_cannot_change_is_kept_and_named_and_the_rest_is_taken() {

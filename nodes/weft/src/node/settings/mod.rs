@@ -18,9 +18,12 @@ use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{Instant, sleep_until, timeout};
 use weft_bus::{Scope, SettingsStore, SettingsView};
 use weft_config::{Base, Change, Config, Layers};
+
+/// Who was let in just before a change may begin just after it: looked at again after this long.
+const LATE: Duration = Duration::from_secs(10);
 
 /// How long a node that has its bus waits at its start for what was set: else it would begin without it.
 const FIRST_LIST: Duration = Duration::from_secs(2);
@@ -131,11 +134,17 @@ impl Settings {
         // What came between the start and now.
         view.mark_changed();
         // The first look reads it once more: it may have changed since the start.
-        let mut file = self.0.base.file.as_deref().map(|path| Watched::new(path, String::new()));
+        let mut file = self
+            .0
+            .base
+            .file
+            .as_deref()
+            .map(|path| Watched::new(path, String::new()));
         let edited = async |file: &mut Option<Watched>| match file {
             Some(file) => file.changed().await,
             None => std::future::pending().await,
         };
+        let mut late = None;
         loop {
             let change = tokio::select! {
                 set = view.changed() => {
@@ -146,8 +155,16 @@ impl Settings {
                     self.take_set(&now)
                 }
                 text = edited(&mut file) => self.take_file(&text),
+                () = at(late) => {
+                    late = None;
+                    let now = Arc::clone(&self.0.config.borrow());
+                    Some(Changed { old: now.clone(), new: now, at: SystemTime::now() })
+                }
             };
             if let Some(change) = change {
+                if !Arc::ptr_eq(&change.old, &change.new) {
+                    late = Some(Instant::now() + LATE);
+                }
                 changed(change).await;
             }
         }
@@ -203,13 +220,24 @@ impl Settings {
         if change.changed.is_empty() {
             return None;
         }
-        for notice in config.notices().iter().filter(|notice| !old.notices().contains(notice)) {
+        for notice in config
+            .notices()
+            .iter()
+            .filter(|notice| !old.notices().contains(notice))
+        {
             tracing::warn!("{notice}");
         }
         let (new, at) = (Arc::new(change.config), SystemTime::now());
         tracing::info!(by, changed = change.changed.join(", "), "configuration changed");
         self.0.config.send_replace(Arc::clone(&new));
         Some(Changed { old, new, at })
+    }
+}
+
+async fn at(instant: Option<Instant>) {
+    match instant {
+        Some(instant) => sleep_until(instant).await,
+        None => std::future::pending().await,
     }
 }
 

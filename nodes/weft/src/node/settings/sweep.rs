@@ -31,7 +31,9 @@ pub(crate) async fn sweep(state: Arc<State>, change: Changed) {
 }
 
 async fn publishers(parts: &Parts, change: &Changed) -> (usize, usize) {
-    let Some(ingest) = &parts.ingest else { return (0, 0) };
+    let Some(ingest) = &parts.ingest else {
+        return (0, 0);
+    };
     let sessions = ingest.sessions().await;
     let since = change
         .at
@@ -39,26 +41,44 @@ async fn publishers(parts: &Parts, change: &Changed) -> (usize, usize) {
         .map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX));
     let mut close = HashSet::new();
     for (number, session) in sessions.iter().enumerate() {
-        let ip = session.client.or_else(|| session.remote.map(|remote| remote.ip()));
+        let ip = session
+            .client
+            .or_else(|| session.remote.map(|remote| remote.ip()));
         let old = if session.created.0 >= since {
             &change.new
         } else {
             &change.old
         };
-        if !stays(old, &change.new, &session.principal, Action::Publish, &session.stream, ip) {
+        if !stays(
+            old,
+            &change.new,
+            &session.principal,
+            Action::Publish,
+            &session.stream,
+            ip,
+        ) {
             close.insert(session.id);
         }
         breathe(number).await;
     }
-    (ingest.close_all(&close, CloseReason::NotAllowed).await, sessions.len())
+    (
+        ingest.close_all(&close, CloseReason::NotAllowed).await,
+        sessions.len(),
+    )
 }
 
 async fn readers(parts: &Parts, change: &Changed) -> (usize, usize) {
-    let Some(egress) = &parts.egress else { return (0, 0) };
+    let Some(egress) = &parts.egress else {
+        return (0, 0);
+    };
     let (mut closed, mut all) = (0, 0);
     for hub in egress.hubs() {
         for reader in &hub.readers {
-            let old = if reader.since >= change.at { &change.new } else { &change.old };
+            let old = if reader.since >= change.at {
+                &change.new
+            } else {
+                &change.old
+            };
             let ip = Some(reader.peer.ip());
             if !stays(old, &change.new, &reader.principal, Action::Read, &hub.stream, ip) {
                 let id = SessionId(*reader.id.as_bytes());
@@ -92,7 +112,8 @@ fn stays(
     let before = old.paths.find(stream);
     // A path of the same source under another name is the same stream.
     let same = before.is_none_or(|before| {
-        before.conf.source == now.conf.source && (before.groups == now.groups || !has_groups(&now.conf.source))
+        before.conf.source == now.conf.source
+            && (before.groups == now.groups || !has_groups(&now.conf.source))
     });
     // Of a session whose address is not known nothing is said by address lists.
     let ip = ip.map(|ip| ip.to_canonical());
@@ -144,7 +165,12 @@ mod tests {
         let all = with(vec![PathConf::named("all_others")]);
         let own = with(vec![PathConf::named("all_others"), PathConf::named("cam/1")]);
         let expression = with(vec![pattern("~^cam/(.)$")]);
-        for (old, new) in [(&all, &own), (&own, &all), (&all, &expression), (&expression, &own)] {
+        for (old, new) in [
+            (&all, &own),
+            (&own, &all),
+            (&all, &expression),
+            (&expression, &own),
+        ] {
             assert!(stays_here(old, new));
         }
     }
