@@ -20,6 +20,7 @@ pub(crate) struct View {
     pub(crate) state: Arc<State>,
     pub(crate) http: Arc<super::http::Counters>,
     pub(crate) tls: Arc<weft_tls::Counters>,
+    pub(crate) gate: weft_auth::Gate,
 }
 
 impl NodeView for View {
@@ -58,6 +59,7 @@ impl NodeView for View {
         self.bus.counters().each(visit);
         self.http.each(visit);
         self.tls.each(visit);
+        self.gate.counters(visit);
         if let Some((shards, ingest)) = &self.ingest {
             shards.counters().each(visit);
             ingest.counters().each(visit);

@@ -111,9 +111,11 @@ async fn judge(
 /// Whom a request counts for: the client behind a trusted proxy; nobody where that is the proxy itself.
 fn counted(face: &Face, config: &Config, request: &ServiceRequest) -> Option<IpAddr> {
     let peer = request.peer_addr()?.ip();
-    let forwarded = request.headers().get("X-Forwarded-For");
-    let forwarded = forwarded.and_then(|value| value.to_str().ok());
-    let client = weft_auth::client_ip(peer, forwarded, face.proxies(config));
+    // Every line of it: a proxy may add one of its own after the client's.
+    let lines = request.headers().get_all("X-Forwarded-For");
+    let lines: Vec<_> = lines.filter_map(|line| line.to_str().ok()).collect();
+    let forwarded = (!lines.is_empty()).then(|| lines.join(","));
+    let client = weft_auth::client_ip(peer, forwarded.as_deref(), face.proxies(config));
     (!face.trusts(config, client)).then_some(client)
 }
 
