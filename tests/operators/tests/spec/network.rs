@@ -3,6 +3,7 @@
 
 use super::weft::{OFFER, Weft, scratch, shell, text};
 use anyhow::{Context, Result, ensure};
+use std::path::Path;
 use tokio::net::TcpSocket;
 
 /// The status of a request from an address of this host's.
@@ -24,11 +25,21 @@ async fn status_from(from: &str, to: &str, request: &str) -> Result<u16> {
     Ok(status.parse()?)
 }
 
+/// A block with a new certificate of this folder in place of the one that it names.
+async fn here(configuration: &str, folder: &Path) -> Result<String> {
+    let make = "openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=localhost \
+                -addext subjectAltName=DNS:localhost,IP:127.0.0.1 2>/dev/null";
+    shell(make, folder).await?;
+    Ok(configuration.replace("/path/to/", &format!("{}/", folder.display())))
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn only_listed_addresses_may_read_and_publish() -> Result<()> {
     let configuration = text("network.yml")?;
     ensure!(configuration.contains("readIPs"), "another file");
-    let weft = Weft::start(&configuration, &[]).await?;
+    let folder = scratch()?;
+    std::fs::write(folder.join("mediamtx.yml"), here(&configuration, &folder).await?)?;
+    let weft = Weft::start_in(folder, &[]).await?;
     let _publisher = weft.publish("test", None)?;
     weft.wait_for("test").await?;
     let (webrtc, rtsp) = (weft.address("webrtc")?, weft.address("rtsp")?);
@@ -57,16 +68,9 @@ async fn only_listed_addresses_may_read_and_publish() -> Result<()> {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_certificate_makes_the_tls_port_speak_https() -> Result<()> {
     let folder = scratch()?;
-    let made = "openssl req -x509 -newkey rsa:2048 -nodes -keyout key.pem -out cert.pem -days 2 -subj /CN=localhost \
-                -addext subjectAltName=DNS:localhost,IP:127.0.0.1 2>/dev/null";
-    shell(made, &folder).await?;
     // Both blocks in one file, with the paths of this test.
     let configuration = text("development.yml")? + &text("network.yml")?;
-    let here = format!("{}/", folder.display());
-    std::fs::write(
-        folder.join("mediamtx.yml"),
-        configuration.replace("/path/to/", &here),
-    )?;
+    std::fs::write(folder.join("mediamtx.yml"), here(&configuration, &folder).await?)?;
     let weft = Weft::start_in(folder, &[]).await?;
     let tls = weft.address("webrtcTls")?;
     let curl = "curl -sS --cacert cert.pem";

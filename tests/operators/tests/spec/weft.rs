@@ -27,9 +27,8 @@ pub(super) const OFFER: &str = concat!(
 );
 
 /// The keys whose ports the environment replaces.
-const ADDRESSES: [&str; 9] = [
+const ADDRESSES: [&str; 8] = [
     "WEBRTCADDRESS",
-    "WEBRTCTLSADDRESS",
     "WEBRTCLOCALUDPADDRESS",
     "RTSPADDRESS",
     "RTSPSADDRESS",
@@ -105,6 +104,10 @@ impl Weft {
         for key in ADDRESSES {
             command.env(format!("WEFT_{key}"), "127.0.0.1:0");
         }
+        // Where it is not given there is none.
+        if std::fs::read_to_string(folder.join("mediamtx.yml"))?.contains("listenTLS") {
+            command.env("WEFT_WEBRTCTLSADDRESS", "127.0.0.1:0");
+        }
         command.env("WEFT_FABRIC_ADDRESSFILE", folder.join("addresses.json"));
         command.envs(variables.iter().copied());
         Ok(Self {
@@ -174,13 +177,12 @@ impl Weft {
         publish(&url, token)
     }
 
-    /// Waits until a stream has media.
+    /// Waits until a stream has media, in the list too, which is up to 200 ms old.
     pub(super) async fn wait_for(&self, stream: &str) -> Result<()> {
         let what = format!("{stream} ready");
-        let path = format!("/v3/paths/get/{stream}");
         let asked = until(&what, LIMIT, || async {
-            let answer = self.ask("GET", &path).await.ok()?;
-            (answer.status == 200 && answer.json().ok()?["ready"] == true).then_some(())
+            let live = self.live().await.ok()?;
+            live.iter().any(|name| name == stream).then_some(())
         });
         asked.await.with_context(|| self.process.last_lines())
     }
