@@ -45,8 +45,14 @@ const PUBLISH: &str = "weft publish";
 const DRAIN: &str = "/v3/node/drain";
 const LISTS: &str = "/v3/nodes/list";
 /// Pages whose commands are run beside what they describe: by `tests/scale/tests/page.rs` and
-/// `nodes/control/tests/control/reference.rs`.
-const ELSEWHERE: [&str; 2] = ["docs/scaling.md", "docs/api.md"];
+/// `nodes/control/tests/control/reference.rs`, guides by `tests/operators`.
+const ELSEWHERE: [&str; 5] = [
+    "docs/scaling.md",
+    "docs/api.md",
+    "docs/guides/deploy.md",
+    "docs/guides/migrate-from-mediamtx.md",
+    "docs/guides/troubleshoot.md",
+];
 
 #[test]
 fn every_block_of_commands_is_run_by_a_test() -> Result<()> {

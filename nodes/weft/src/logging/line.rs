@@ -11,6 +11,9 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime as Clock};
 /// The most of a message or a field that is shown, in bytes.
 const SHOWN: usize = 4 * 1024;
 
+/// Keys of a JSON line that are no fields.
+const OURS: [&str; 5] = ["timestamp", "level", "target", "message", "node"];
+
 /// How a line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Style {
@@ -94,19 +97,29 @@ impl<'a> Line<'a> {
     }
 
     fn json(&self) -> String {
-        let mut line = serde_json::Map::new();
-        let mut put = |name: &str, value: serde_json::Value| _ = line.insert(name.to_owned(), value);
+        let level = self.level.as_str().to_lowercase();
+        let mut text = String::from("{");
+        let mut put = |name: &str, value: &dyn std::fmt::Display| {
+            let comma = if text.len() > 1 { "," } else { "" };
+            // Writing to a string does not fail.
+            _ = write!(text, "{comma}{}:{value}", serde_json::Value::from(name));
+        };
+        let quoted = |value: &str| serde_json::Value::from(value);
+        // The time first, so that lines of several nodes can be sorted.
+        put("timestamp", &quoted(&self.time));
+        put("level", &quoted(&level));
+        put("target", &quoted(self.target));
+        put("message", &quoted(&self.fields.message));
         for (name, value) in &self.fields.rest {
-            put(name, value.clone());
+            if !OURS.contains(name) {
+                put(name, value);
+            }
         }
-        put("timestamp", self.time.as_str().into());
-        put("level", self.level.as_str().to_lowercase().into());
-        put("target", self.target.into());
-        put("message", self.fields.message.as_str().into());
         if !self.node.is_empty() {
-            put("node", self.node.into());
+            put("node", &quoted(self.node));
         }
-        serde_json::Value::Object(line).to_string()
+        text.push('}');
+        text
     }
 }
 

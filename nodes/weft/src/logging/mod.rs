@@ -99,7 +99,7 @@ pub(crate) async fn follow(mut live: Live) {
     while let Some(config) = live.changed().await {
         if std::mem::replace(&mut level, config.log_level) != config.log_level {
             set_level(config.log_level);
-            tracing::info!(level = config.log_level.as_str(), "log level changed");
+            tracing::info!(now = config.log_level.as_str(), "log level changed");
         }
         set_destinations(&config.log);
     }

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use weft_bus::{Bus, NodeReply, NodeRequest, NodeService};
 use weft_wire::{
-    CloseReply, CloseRequest, DemandReply, DemandRequest, DrainReply, DrainRequest, NodeName, NodeReport, OfferReply, OfferRequest,
-    ReportRequest, ResourceReply, ResourceRequest,
+    CloseReply, CloseRequest, DemandReply, DemandRequest, DrainReply, DrainRequest, NodeName, NodeReport,
+    OfferReply, OfferRequest, ReportRequest, ResourceReply, ResourceRequest,
 };
 
 /// How soon the questions are offered to be answered again when the bus did not take them.
@@ -89,7 +89,7 @@ async fn close(state: &State, request: &CloseRequest) -> CloseReply {
         None => false,
     };
     if found {
-        tracing::info!(by = %request.node, %session, reason = reason.token(), "closed for another node");
+        tracing::info!(other = %request.node, %session, reason = reason.token(), "closed for another node");
     }
     CloseReply { found }
 }

@@ -1,2 +1,12 @@
-//! What is deployed with: every file of compose/ and every command of the guides, held against the program.
-//! What the program does with them is tested elsewhere.
+//! What is deployed with: every file of compose/ and every command of the deployment guide, held against the program, and the logs,
+//! traces and metrics that operators watch it by. What the program does with media is tested elsewhere.
+
+mod compose;
+mod fabric;
+mod files;
+mod guide;
+mod logs;
+mod metrics;
+mod secrets;
+mod systemd;
+mod traces;

@@ -91,9 +91,9 @@ async fn no_secret_and_no_credential_is_ever_logged() {
     let lines = String::from_utf8(LINES.take().unwrap()).unwrap();
     for expected in [
         "publisher passed on",
-        "stream is live",
+        "publisher live",
         "offer refused",
-        "session closed",
+        "publisher closed",
     ] {
         assert!(lines.contains(expected), "{expected} in\n{lines}");
     }
