@@ -346,6 +346,12 @@ fn what_another_version_kept_does_not_take_a_node_down_with_it() {
         base(FILE).with(strange).config().unwrap(),
         base(FILE).config().unwrap()
     );
+    let path = Scope::Path("cam".to_owned());
+    let strange = BTreeMap::from([(
+        path,
+        serde_json::from_value(json!({"patch": {"keyOfTomorrow": 1}})).unwrap(),
+    )]);
+    assert_eq!(base(FILE).with(strange).path("cam"), base(FILE).path("cam"));
     let wrong = BTreeMap::from([(
         Scope::Global,
         serde_json::from_value(json!({"patch": {"readTimeout": 5}})).unwrap(),

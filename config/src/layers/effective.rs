@@ -53,15 +53,21 @@ impl Effective {
                 }
             }
         }
-        let path = |keys: &Map<String, Value>| filled(PATH, &[&written_defaults, keys]);
+        let path_defaults = filled(PATH, &[&written_defaults]);
+        // A path has no blocks in it, so what it says stands above the defaults key by key.
+        let path = |keys: &Map<String, Value>| {
+            let mut all = path_defaults.clone();
+            merge(PATH, &mut all, keys);
+            all
+        };
         Self {
             global: filled(GLOBAL, &[&written]),
-            path_defaults: filled(PATH, &[&written_defaults]),
             paths: own
                 .iter()
                 .map(|(name, keys)| (name.clone(), path(keys)))
                 .collect(),
             own,
+            path_defaults,
             users_are_written: written.contains_key("authInternalUsers"),
             written,
             written_defaults,

@@ -174,9 +174,10 @@ pub(crate) fn filled(keys: &[Key], layers: &[&Map<String, Value>]) -> Map<String
 /// Puts the keys of `over` above those of `under`; blocks within are merged key by key.
 pub(crate) fn merge(keys: &[Key], under: &mut Map<String, Value>, over: &Map<String, Value>) {
     for (name, value) in over {
-        let inner = find(keys, name).map(|key| &key.kind);
-        match (inner, under.get_mut(name), value) {
-            (Some(Kind::Block(inner)), Some(Value::Object(under)), Value::Object(over)) => {
+        // A key that another version kept is none of ours.
+        let Some(key) = find(keys, name) else { continue };
+        match (&key.kind, under.get_mut(name), value) {
+            (Kind::Block(inner), Some(Value::Object(under)), Value::Object(over)) => {
                 merge(inner, under, over);
             }
             _ => {

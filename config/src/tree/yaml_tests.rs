@@ -62,6 +62,14 @@ fn nothing_and_comments_are_an_empty_block() {
 }
 
 #[test]
+fn files_of_windows_are_read() {
+    assert_eq!(
+        read("\u{feff}a: no\r\nb:\r\n  - x\r\n  - 'y'\r\n"),
+        "{a:no,b:[x,y]}"
+    );
+}
+
+#[test]
 fn what_is_no_block_of_keys_is_refused_with_its_line() {
     for (text, part) in [
         ("- a\n", "line 1: expected keys"),
