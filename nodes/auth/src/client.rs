@@ -128,3 +128,59 @@ pub(crate) fn words(error: reqwest::Error) -> String {
     }
     words
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rustls::ServerConfig;
+    use rustls::pki_types::PrivateKeyDer;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+    use tokio_rustls::TlsAcceptor;
+
+    /// A server with a certificate of its own making; its URL and the certificate's fingerprint.
+    async fn server() -> (String, String) {
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()]).unwrap();
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let hash = digest(&SHA256, made.cert.der());
+        let hex: Vec<_> = hash.as_ref().iter().map(|byte| format!("{byte:02X}")).collect();
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key)
+            .unwrap();
+        let acceptor = TlsAcceptor::from(Arc::new(config));
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("https://{}/", listener.local_addr().unwrap());
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                let Ok(mut stream) = acceptor.accept(stream).await else {
+                    continue;
+                };
+                let mut asked = [0; 1024];
+                if stream.read(&mut asked).await.is_ok_and(|n| n > 0) {
+                    let answer = b"HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";
+                    stream.write_all(answer).await.ok();
+                }
+            }
+        });
+        (url, hex.join(":"))
+    }
+
+    #[tokio::test]
+    async fn a_pinned_server_is_taken_by_its_fingerprint_and_no_other() {
+        let (url, fingerprint) = server().await;
+        let clients = Clients::default();
+        for written in [fingerprint.clone(), fingerprint.replace(':', "").to_lowercase()] {
+            let asked = clients.get(&written).unwrap().get(&url).send().await;
+            assert_eq!(asked.unwrap().status().as_u16(), 204, "{written}");
+        }
+        let other = "00".repeat(32);
+        let refused = clients.get(&other).unwrap().get(&url).send().await.unwrap_err();
+        let said = words(refused);
+        assert!(said.contains("the certificate's fingerprint is"), "{said}");
+        assert!(!said.contains("https://"), "{said}");
+    }
+}
