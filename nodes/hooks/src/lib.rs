@@ -8,6 +8,8 @@ mod counters;
 mod desk;
 mod environment;
 mod event;
+#[cfg(test)]
+mod guide_tests;
 mod happening;
 mod hooks;
 mod limiter;

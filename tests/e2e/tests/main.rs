@@ -10,5 +10,6 @@ mod first_picture;
 mod hostile;
 mod life;
 mod loss;
+mod paths;
 mod readme;
 mod thousand;

@@ -45,6 +45,8 @@ impl NodeService for Reports {
                     NodeReply::Report(NodeReport {
                         publishers,
                         hubs: vec![],
+                        connections: vec![],
+                        idle: vec![],
                         next,
                     })
                 }

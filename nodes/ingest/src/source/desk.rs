@@ -9,7 +9,7 @@ use crate::live::lock;
 use crate::ownership::Fabric;
 use crate::sessions::Sessions;
 use actix::Addr;
-use actix_rt::Arbiter;
+use actix_rt::{Arbiter, ArbiterHandle};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -76,7 +76,8 @@ struct Inner {
     /// `runOnInit`, by the path's name.
     initial: Mutex<HashMap<String, (Arc<PathConf>, Option<Running>)>>,
     /// The thread of all pulled media; there is none before the first.
-    thread: Mutex<Option<Arbiter>>,
+    thread: Arc<Mutex<Option<Arbiter>>>,
+    arbiter: ArbiterHandle,
     over: CancellationToken,
 }
 
@@ -86,6 +87,7 @@ impl Sources {
         sessions: Addr<Sessions>,
         tickets: Arc<Tickets>,
         counters: Arc<Counters>,
+        arbiter: ArbiterHandle,
     ) -> Self {
         Self(Arc::new(Inner {
             fabric,
@@ -95,7 +97,8 @@ impl Sources {
             started: Instant::now(),
             table: Mutex::default(),
             initial: Mutex::default(),
-            thread: Mutex::default(),
+            thread: Arc::default(),
+            arbiter,
             over: CancellationToken::new(),
         }))
     }
@@ -251,10 +254,15 @@ impl Inner {
         };
         let over = self.over.child_token();
         let until = over.clone();
-        let mut thread = lock(&self.thread);
-        let thread = thread.get_or_insert_with(Arbiter::new);
-        // Fails only where the thread is no more, and then the node ends.
-        thread.spawn_fn(move || drop(actix_rt::spawn(pull.run(until))));
+        let thread = Arc::clone(&self.thread);
+        // From a thread of the actor system, where threads can be made. Fails only where the node ends.
+        self.arbiter.spawn_fn(move || {
+            if !until.is_cancelled() {
+                let mut thread = lock(&thread);
+                let thread = thread.get_or_insert_with(Arbiter::new);
+                thread.spawn_fn(move || drop(actix_rt::spawn(pull.run(until))));
+            }
+        });
         Some(Does::Pull(over.drop_guard()))
     }
 

@@ -173,6 +173,7 @@ impl Node {
             state: state.clone(),
             http: common.http.clone(),
             tls: tls.counters.clone(),
+            hooks: common.hooks.clone(),
             gate: common.gate.clone(),
         });
         let gateway = Gateway::new(Arc::new(Inside {

@@ -21,6 +21,7 @@ pub(crate) struct View {
     pub(crate) http: Arc<super::http::Counters>,
     pub(crate) tls: Arc<weft_tls::Counters>,
     pub(crate) gate: weft_auth::Gate,
+    pub(crate) hooks: weft_hooks::Hooks,
 }
 
 impl NodeView for View {
@@ -60,6 +61,7 @@ impl NodeView for View {
         self.http.each(visit);
         self.tls.each(visit);
         self.gate.counters(visit);
+        self.hooks.counters(visit);
         if let Some((shards, ingest)) = &self.ingest {
             shards.counters().each(visit);
             ingest.counters().each(visit);
