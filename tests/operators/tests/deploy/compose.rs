@@ -121,7 +121,7 @@ fn each_service_of_ours_has_a_command_line_and_environment_that_the_program_take
             if role != "egress" {
                 let hosts = told.split("webrtcAdditionalHosts:").nth(1).context("no hosts")?;
                 ensure!(
-                    hosts.trim_start().starts_with("- 127.0.0.1") || hosts.starts_with(" [127.0.0.1"),
+                    hosts.trim_start().starts_with("- \"127.0.0.1\""),
                     "{what}: {told}"
                 );
             }
