@@ -1,2 +1,10 @@
-//! A hostile day: half-open connections, wrong logins, huge and endless bodies, beside live streams.
-//! Hostile media is the business of the e2e tests.
+//! Hostile operators' day: floods, dribbling clients, bodies without measure, wrong logins, beside live streams that nobody may
+//! notice it on; and TLS with the clients people use. What a limit is about is in `docs/guides/tls.md` and `docs/config.md`.
+
+mod attack;
+mod certificate;
+mod day;
+mod fortress;
+mod guide;
+mod rates;
+mod tls;

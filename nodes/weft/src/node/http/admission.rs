@@ -77,7 +77,8 @@ async fn refuse(face: &Face, mut tcp: TcpStream, full: Full) {
          Content-Length: {}\r\n\r\n{body}",
         body.len()
     );
-    if tcp.try_write(answer.as_bytes()).is_err() {
+    // By the socket itself: the runtime does not know yet that it may be written to.
+    if socket2::SockRef::from(&tcp).send(answer.as_bytes()).is_err() {
         return;
     }
     // overflow: it is closed at once.

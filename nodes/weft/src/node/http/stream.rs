@@ -143,14 +143,17 @@ impl Guarded {
             if self.spoke {
                 let limit = match phase {
                     Phase::Head => self.read_timeout,
+                    Phase::Refused => super::LINGER,
                     _ => super::KEEP_ALIVE + self.read_timeout,
                 };
                 self.until.as_mut().reset(Instant::now() + limit);
             }
             (self.timed, self.read, self.looked) = (phase, 0, false);
         }
-        let waits = matches!(phase, Phase::Idle | Phase::Head);
-        if waits && self.until.as_mut().poll(context).is_ready() {
+        if phase != Phase::Busy && self.until.as_mut().poll(context).is_ready() {
+            if phase == Phase::Refused {
+                return Err(ErrorKind::ConnectionAborted.into());
+            }
             if phase == Phase::Head || !self.spoke {
                 self.say(context, "408 Request Timeout");
             }
