@@ -6,11 +6,12 @@ use crate::asked::{self, Asked};
 use crate::error::Error;
 use crate::names::Clock;
 use actix_web::body::BoxBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse, Url};
+use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Url};
 use actix_web::http::Uri;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::{HttpResponse, guard, web};
 use futures::FutureExt;
+use futures::future::{Either, ready};
 use std::sync::Arc;
 
 /// The node that the gateway is in.
@@ -63,16 +64,15 @@ impl Gateway {
                 }))
                 .configure(faces)
                 .default_service(web::to(async || answer::error(&Error::NoWhep)))
-                .wrap_fn(move |request, inner| {
+                .wrap_fn(move |mut request, inner| {
                     let (gateway, origin) = (gateway.clone(), origin(request.headers()));
-                    match gateway.steered(request) {
-                        Err((request, response)) => {
+                    match gateway.steered(&mut request) {
+                        Either::Right(response) => {
                             let mut response = request.into_response(response);
                             gateway.own(response.headers_mut(), origin.as_ref());
-                            futures::future::ready(Ok(response)).left_future()
+                            ready(Ok(response)).left_future()
                         }
-                        Ok((request, kept)) => {
-                            use actix_web::dev::Service;
+                        Either::Left(kept) => {
                             let answered = inner.call(request);
                             async move {
                                 let mut response: ServiceResponse<BoxBody> = answered.await?;
@@ -90,11 +90,8 @@ impl Gateway {
         }
     }
 
-    /// The request as the node's own routes know it, or the answer where the gateway knows it.
-    fn steered(
-        &self,
-        mut request: ServiceRequest,
-    ) -> Result<(ServiceRequest, Kept), (ServiceRequest, HttpResponse)> {
+    /// Makes the request one that the node's own routes know, or gives the answer where the gateway knows it.
+    fn steered(&self, request: &mut ServiceRequest) -> Either<Kept, HttpResponse> {
         let uri = request.uri();
         let query = uri.query().unwrap_or_default();
         let read = Asked::read(
@@ -104,29 +101,29 @@ impl Gateway {
             request.headers(),
             &self.clock,
         );
-        let response = match read {
-            Ok(Some(asked)) => match asked.path() {
-                Some(path) => {
-                    let rtsp = self.host.rtsp(host(request.connection_info().host()));
-                    let uri = match query {
-                        "" => path,
-                        query => format!("{path}?{query}"),
-                    };
-                    // Made of a valid URI's query and of letters that a path may have.
-                    let Ok(uri) = uri.parse::<Uri>() else {
-                        return Err((request, answer::not_found()));
-                    };
-                    request.head_mut().uri = uri.clone();
-                    request.match_info_mut().set(Url::new(uri));
-                    return Ok((request, Kept { asked, rtsp }));
-                }
-                None if asked == Asked::Health => answer::health(&self.host.name(), &self.host.problems()),
-                None => answer::preflight(),
-            },
-            Ok(None) => answer::not_found(),
-            Err(error) => answer::error(&error),
+        let asked = match read {
+            Ok(Some(asked)) => asked,
+            Ok(None) => return Either::Right(answer::not_found()),
+            Err(error) => return Either::Right(answer::error(&error)),
         };
-        Err((request, response))
+        let Some(path) = asked.path() else {
+            return Either::Right(match asked {
+                Asked::Health => answer::health(&self.host.name(), &self.host.problems()),
+                _ => answer::preflight(),
+            });
+        };
+        let uri = match query {
+            "" => path,
+            query => format!("{path}?{query}"),
+        };
+        // Made of a valid URI's query and of letters that a path may have.
+        let Ok(uri) = uri.parse::<Uri>() else {
+            return Either::Right(answer::not_found());
+        };
+        let rtsp = self.host.rtsp(host(request.connection_info().host()));
+        request.head_mut().uri = uri.clone();
+        request.match_info_mut().set(Url::new(uri));
+        Either::Left(Kept { asked, rtsp })
     }
 
     /// What every answer carries, unless the node has said it.

@@ -82,8 +82,17 @@ impl Weft {
 
     /// In a folder that has its file already.
     pub(super) async fn start_in(folder: PathBuf, variables: &[(&str, &str)]) -> Result<Self> {
-        let mut weft = Self::spawn(folder, variables)?;
-        let (file, process) = (weft.folder.join("addresses.json"), &mut weft.process);
+        Self::spawn(folder, variables)?.found().await
+    }
+
+    /// By a command of the caller's; `tls`: its file has a port for TLS.
+    pub(super) async fn run(folder: PathBuf, command: Command, tls: bool) -> Result<Self> {
+        Self::spawn_but(command, folder, tls, &[])?.found().await
+    }
+
+    /// Waits until it has told its addresses.
+    async fn found(mut self) -> Result<Self> {
+        let (file, process) = (self.folder.join("addresses.json"), &mut self.process);
         let there = until("the addresses of weft", LIMIT, || {
             let there = std::fs::read(&file).ok();
             let there = there.and_then(|text| serde_json::from_slice::<Value>(&text).ok());
@@ -93,23 +102,30 @@ impl Weft {
             })
         });
         let there = there.await.with_context(|| process.last_lines())?;
-        weft.addresses = there.with_context(|| format!("weft ended: {}", process.last_lines()))?;
-        Ok(weft)
+        self.addresses = there.with_context(|| format!("weft ended: {}", process.last_lines()))?;
+        Ok(self)
     }
 
     /// Starts it; it may well end at once.
     pub(super) fn spawn(folder: PathBuf, variables: &[(&str, &str)]) -> Result<Self> {
         let mut command = Command::new(tools::weft()?.canonicalize()?);
         command.current_dir(&folder);
-        for key in ADDRESSES {
-            command.env(format!("WEFT_{key}"), "127.0.0.1:0");
-        }
-        // Where it is not given there is none.
-        if std::fs::read_to_string(folder.join("mediamtx.yml"))?.contains("listenTLS") {
-            command.env("WEFT_WEBRTCTLSADDRESS", "127.0.0.1:0");
+        command.envs(variables.iter().copied());
+        let tls = std::fs::read_to_string(folder.join("mediamtx.yml"))?.contains("listenTLS");
+        let given: Vec<&str> = variables.iter().map(|(name, _)| *name).collect();
+        Self::spawn_but(command, folder, tls, &given)
+    }
+
+    /// With free ports, but for the variables that are given.
+    fn spawn_but(mut command: Command, folder: PathBuf, tls: bool, given: &[&str]) -> Result<Self> {
+        // Where TLS has no port there is none.
+        let keys = ADDRESSES.iter().chain(tls.then_some(&"WEBRTCTLSADDRESS"));
+        for name in keys.map(|key| format!("WEFT_{key}")) {
+            if !given.contains(&&*name) {
+                command.env(name, "127.0.0.1:0");
+            }
         }
         command.env("WEFT_FABRIC_ADDRESSFILE", folder.join("addresses.json"));
-        command.envs(variables.iter().copied());
         Ok(Self {
             process: Process::spawn("weft", command)?,
             folder,
