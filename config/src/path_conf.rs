@@ -62,7 +62,7 @@ pub enum Source {
     /// Whoever publishes.
     #[default]
     Publisher,
-    /// `rtsp://` or `rtsps://`: this is pulled. `$G1` and on are the groups of the path's expression.
+    /// `rtsp://`: this is pulled. `$G1` and on are the groups of the path's expression.
     Pull(String),
     /// `redirect`: readers are sent to `sourceRedirect`.
     Redirect(String),
@@ -142,7 +142,7 @@ pub struct PathConf {
     pub pattern: Option<Pattern>,
     /// `source`.
     pub source: Source,
-    /// `sourceFingerprint`: SHA-256 of an `rtsps://` source's certificate in hex; empty: the system's authorities judge it.
+    /// `sourceFingerprint`: SHA-256 of the certificate of a source by TLS in hex; none is pulled yet.
     pub source_fingerprint: String,
     /// `rtspTransport` of a pulled source: `tcp` or `udp`; else as it goes.
     pub source_transport: Option<String>,

@@ -227,8 +227,8 @@ fn path(text: &str) -> PathConf {
 #[test]
 fn paths_say_where_media_comes_from_and_what_runs() {
     assert_eq!(
-        path("source: 'rtsps://u:p@h:322/x'").source,
-        Source::Pull("rtsps://u:p@h:322/x".to_owned())
+        path("source: 'rtsp://u:p@h:322/x'").source,
+        Source::Pull("rtsp://u:p@h:322/x".to_owned())
     );
     assert_eq!(
         path("source: redirect, sourceRedirect: /other").source,
@@ -272,6 +272,10 @@ fn paths_that_cannot_be_are_refused_at_the_line_they_stand_in() {
         (
             "paths:\n  a:\n    source: rtmp://h/x\n",
             "line 3: paths.a.source: 'rtmp' sources are not pulled yet",
+        ),
+        (
+            "paths:\n  a:\n    source: rtsps://h/x\n",
+            "line 3: paths.a.source: 'rtsps' sources are not pulled yet",
         ),
         (
             "paths:\n  a:\n    source: nonsense\n",

@@ -49,7 +49,7 @@ const CLOCK: &str = "each picture carries the publisher's clock wherever it has 
 /// All of them.
 pub(crate) const PATH: &[Key] = &[
     key("source", Url, "publisher"),
-    key("sourceFingerprint", Text, ""),
+    unserved("TLS of pulled sources", "sourceFingerprint", Text, ""),
     key("sourceOnDemand", Switch, "no"),
     key("sourceOnDemandStartTimeout", Span, "10s"),
     key("sourceOnDemandCloseAfter", Span, "10s"),

@@ -195,19 +195,16 @@ fn source(document: &Document, judge: &mut Judge<'_>) -> Source {
         }
         _ => {}
     }
-    if !["rtsp://", "rtsps://"]
-        .iter()
-        .any(|scheme| has_host(source, scheme))
-    {
+    if !has_host(source, "rtsp://") {
         let scheme = source.split("://").next().unwrap_or_default();
         judge.say(
             "source",
             match scheme {
-                "rtsp" | "rtsps" => "no URL with a host; write it as 'rtsp://host:554/name'".to_owned(),
-                "rtmp" | "rtmps" | "srt" | "http" | "https" | "udp" | "udp+mpegts" | "unix+mpegts"
-                | "udp+rtp" | "unix+rtp" | "whep" | "wheps" | "moqt" | "rpiCamera" | "rtsp+http"
-                | "rtsps+http" | "rtsp+ws" | "rtsps+ws" => format!(
-                    "'{scheme}' sources are not pulled yet, rtsp:// and rtsps:// are; let a command publish it \
+                "rtsp" => "no URL with a host; write it as 'rtsp://host:554/name'".to_owned(),
+                "rtsps" | "rtmp" | "rtmps" | "srt" | "http" | "https" | "udp" | "udp+mpegts"
+                | "unix+mpegts" | "udp+rtp" | "unix+rtp" | "whep" | "wheps" | "moqt" | "rpiCamera"
+                | "rtsp+http" | "rtsps+http" | "rtsp+ws" | "rtsps+ws" => format!(
+                    "'{scheme}' sources are not pulled yet, rtsp:// is; let a command publish it \
                      (runOnInit, runOnDemand)"
                 ),
                 _ => "no source; write 'publisher', 'redirect' or 'rtsp://host:554/name'".to_owned(),
