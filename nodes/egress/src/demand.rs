@@ -39,7 +39,8 @@ pub(crate) async fn run(egress: Arc<Inner>, hub: Arc<Shared>, query: String) {
             sleep(LOOK).await;
         }
     }
-    if let Some(node) = taken_by {
+    // The next hub of the stream may have begun to say that it wants it.
+    if let Some(node) = taken_by.filter(|_| !egress.has_another(&hub)) {
         ask(&egress, &hub, &query, true, Some(node)).await;
     }
 }

@@ -252,6 +252,12 @@ impl Inner {
         self.hubs.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// True when another hub of the same stream has begun.
+    pub(crate) fn has_another(&self, than: &Arc<Shared>) -> bool {
+        let hubs = self.hubs();
+        hubs.get(&than.stream).is_some_and(|hub| !Arc::ptr_eq(hub, than))
+    }
+
     /// Readers of one stream here.
     fn readers_of(&self, stream: &StreamName) -> usize {
         let hub = self.hubs().get(stream).cloned();

@@ -46,6 +46,9 @@ enum Does {
     Run(Option<Running>, Instant),
 }
 
+/// What was begun for a path, as the path was then.
+type Begun = (Arc<PathConf>, Option<Running>);
+
 struct Entry {
     conf: Arc<PathConf>,
     occasion: Occasion,
@@ -74,7 +77,7 @@ struct Inner {
     started: Instant,
     table: Mutex<HashMap<StreamName, Entry>>,
     /// `runOnInit`, by the path's name.
-    initial: Mutex<HashMap<String, (Arc<PathConf>, Option<Running>)>>,
+    initial: Mutex<HashMap<String, Begun>>,
     /// The thread of all pulled media; there is none before the first.
     thread: Arc<Mutex<Option<Arbiter>>>,
     arbiter: ArbiterHandle,
