@@ -90,7 +90,7 @@ async fn twenty(seed: u64) -> Result<()> {
         if change == TakePath {
             take_from_file = !take_from_file;
         }
-        let before = world.sessions().await?;
+        let before = world.everybody(&world.streams()).await?;
         let what = || format!("change {number}, {change:?} of s{n}, users by the API: {users_by_api}");
         make(&mut world, change, n, users_by_api)
             .await

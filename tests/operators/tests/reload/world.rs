@@ -260,6 +260,21 @@ impl World {
         Ok(all)
     }
 
+    /// Everybody, once the lists show a publisher and a reader of each stream of `of`: they are a moment old.
+    pub(super) async fn everybody(&self, of: &[usize]) -> Result<Sessions> {
+        until(
+            "a publisher and a reader of each stream in the lists",
+            SOON,
+            || async {
+                let now = self.sessions().await.ok()?;
+                let there = |kind, n: &usize| now.values().any(|who| *who == (kind, format!("s{n}")));
+                let all = of.iter().all(|n| there("publisher", n) && there("reader", n));
+                all.then_some(now)
+            },
+        )
+        .await
+    }
+
     /// Waits until exactly these of `before` are gone, and says so if others go as well. Each must have been closed because it
     /// is not allowed.
     pub(super) async fn gone(&self, before: &Sessions, touched: &[(&'static str, String)]) -> Result<()> {
