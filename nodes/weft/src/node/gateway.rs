@@ -68,3 +68,102 @@ impl Host for Inside {
         self.settings.now().allow_origins.webrtc.clone()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures::FutureExt;
+    use futures::future::BoxFuture;
+    use std::time::SystemTime;
+    use tokio::sync::watch;
+    use tokio::time::Instant;
+    use weft_bus::{NodesView, SeenNode};
+    use weft_config::Config;
+    use weft_control::{Identity, SessionLine};
+    use weft_wire::{NodeName, NodeRecord};
+
+    struct Well;
+
+    impl NodeView for Well {
+        fn identity(&self) -> Identity {
+            Identity {
+                name: NodeName::new("n1").unwrap(),
+                role: "ingest",
+                version: "v",
+                started: SystemTime::UNIX_EPOCH,
+            }
+        }
+
+        fn problems(&self) -> Vec<String> {
+            Vec::new()
+        }
+
+        fn sessions(&self) -> BoxFuture<'_, Vec<SessionLine>> {
+            async { Vec::new() }.boxed()
+        }
+
+        fn counters(&self, _visit: &mut dyn FnMut(&'static str, &'static str, u64)) {}
+    }
+
+    /// A node beside others of these names, roles and RTSP addresses; the last may be draining.
+    fn inside(others: &[(&str, NodeRole, &str)], readers: Option<(&'static str, u16)>, text: &str) -> Inside {
+        let name = NodeName::new("n1").unwrap();
+        let own = Members::alone(name.clone()).own();
+        let nodes = others.iter().map(|(other, role, rtsp)| {
+            let mut record = NodeRecord {
+                role: *role,
+                draining: *other == "draining",
+                ..own.clone()
+            };
+            record.addresses.rtsp = (*rtsp).to_owned();
+            let heard = Instant::now();
+            (NodeName::new(other).unwrap(), SeenNode { record, heard })
+        });
+        let view = NodesView {
+            nodes: nodes.collect(),
+            as_of: None,
+        };
+        Inside {
+            view: Arc::new(Well),
+            members: Members::seeing(
+                name,
+                Arc::new(move || own.clone()),
+                watch::channel(Arc::new(view)).1,
+            ),
+            settings: Live::fixed(Config::parse(text, "test").unwrap()),
+            readers,
+        }
+    }
+
+    #[test]
+    fn a_node_that_serves_readers_names_itself_as_the_client_calls_it_or_as_it_is_advertised() {
+        let node = inside(&[], Some(("rtsp", 8554)), "");
+        assert_eq!(node.rtsp("media.example").unwrap(), "rtsp://media.example:8554");
+        assert_eq!(node.rtsp("[::1]").unwrap(), "rtsp://[::1]:8554");
+        assert_eq!(node.problems(), Vec::<String>::new());
+        let node = inside(
+            &[],
+            Some(("rtsps", 8322)),
+            "fabric: {advertisedHost: 192.0.2.7}\n",
+        );
+        assert_eq!(node.rtsp("media.example").unwrap(), "rtsps://192.0.2.7:8322");
+    }
+
+    #[test]
+    fn a_node_of_publishers_alone_names_one_that_serves_readers_and_is_not_well_without() {
+        let others = [
+            ("n1", NodeRole::Ingest, ""),
+            ("e1", NodeRole::Egress, "192.0.2.1:8554"),
+            ("draining", NodeRole::Egress, "192.0.2.2:8554"),
+        ];
+        for _ in 0..20 {
+            assert_eq!(
+                inside(&others, None, "").rtsp("x").unwrap(),
+                "rtsp://192.0.2.1:8554"
+            );
+        }
+        let alone = inside(&others[..1], None, "");
+        assert_eq!(alone.rtsp("x"), None);
+        assert!(alone.problems()[0].contains("weft egress"));
+    }
+}
