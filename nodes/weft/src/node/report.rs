@@ -11,7 +11,7 @@ const PAGE_ENTRIES: usize = 300;
 /// Bytes of a page, as estimated.
 const PAGE_BYTES: usize = 500_000;
 /// Estimated bytes of a reader without its texts; rather too many.
-const READER: usize = 200;
+const READER: usize = 300;
 /// The same of a publisher without its parameter sets and texts, or of a hub without its readers.
 const ENTRY: usize = 600;
 

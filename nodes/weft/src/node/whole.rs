@@ -65,7 +65,11 @@ fn add(reader: &mut ReaderReport, session: &SessionView) {
 }
 
 fn kind(session: &SessionView) -> &'static str {
-    if session.secure { "rtspsSession" } else { "rtspSession" }
+    if session.secure {
+        "rtspsSession"
+    } else {
+        "rtspSession"
+    }
 }
 
 fn idle(session: SessionView) -> Option<IdleReport> {
@@ -172,14 +176,22 @@ mod tests {
         let read = &whole.hubs[0].readers[0];
         assert_eq!(read.kind, "rtspsSession");
         assert_eq!(
-            (read.detail.rtcp_received, read.detail.rtcp_sent, read.detail.reported_lost),
+            (
+                read.detail.rtcp_received,
+                read.detail.rtcp_sent,
+                read.detail.reported_lost
+            ),
             (3, 4, 5)
         );
         let [idle] = &whole.idle[..] else {
             panic!("{:?}", whole.idle)
         };
         assert_eq!(
-            (idle.stream.as_str(), &*idle.reader.kind, &*idle.reader.detail.user),
+            (
+                idle.stream.as_str(),
+                &*idle.reader.kind,
+                &*idle.reader.detail.user
+            ),
             ("cam", "rtspSession", "teacher")
         );
         assert!(idle.reader.detail.user_agent.len() <= TEXT);
