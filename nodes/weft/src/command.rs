@@ -72,7 +72,7 @@ async fn run(
     tokio::spawn(crate::check::watch(monitor));
     signals::listen(shutdown.clone())?;
     signals::hear_hangup(shutdown.clone())?;
-    let node = Node::build_from(base, layers, role).await?;
+    let node = Box::pin(Node::build_from(base, layers, role)).await?;
     logging::set_node(node.name().as_str());
     let end = CancellationToken::new();
     let traces = exporter.map(|exporter| tokio::spawn(exporter.run(node.name().to_string(), end.clone())));

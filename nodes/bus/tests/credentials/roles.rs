@@ -117,6 +117,8 @@ async fn with_the_shipped_permissions_leases_and_questions_between_nodes_work_fo
             let report = NodeReport {
                 publishers: vec![],
                 hubs: vec![],
+                connections: vec![],
+                idle: vec![],
                 next: None,
             };
             Box::pin(std::future::ready(NodeReply::Report(report)))

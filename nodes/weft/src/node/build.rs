@@ -40,7 +40,7 @@ impl Node {
     /// # Errors
     /// When a port cannot be had, the bus refuses this node, or the configuration does not fit the role.
     pub async fn build(config: Config, role: Role) -> Result<Self, StartError> {
-        Self::assemble(config, None, role).await
+        Box::pin(Self::assemble(config, None, role)).await
     }
 
     /// The same with a configuration that changes while the node runs: its own layer is read again when its file changes, and
@@ -50,7 +50,7 @@ impl Node {
     /// As [`Self::build`].
     pub async fn build_from(base: Base, layers: Layers, role: Role) -> Result<Self, StartError> {
         let config = layers.config()?;
-        Self::assemble(config, Some((base, layers)), role).await
+        Box::pin(Self::assemble(config, Some((base, layers)), role)).await
     }
 
     async fn assemble(
