@@ -97,3 +97,51 @@ async fn a_path_takes_as_many_readers_as_it_says() {
     sleep(Duration::from_millis(10)).await;
     Viewer::join(&egress, &[0, 1]).await;
 }
+
+/// Notes what it is asked.
+#[derive(Default)]
+struct Ingest(std::sync::Mutex<Vec<(Instant, bool)>>);
+
+impl weft_bus::NodeService for Ingest {
+    fn answer(
+        &self,
+        request: weft_bus::NodeRequest,
+    ) -> futures::future::BoxFuture<'static, weft_bus::NodeReply> {
+        let weft_bus::NodeRequest::Demand(request) = request else {
+            panic!("asked for something else: {request:?}");
+        };
+        assert_eq!(request.query, "a=1", "without secrets");
+        self.0.lock().unwrap().push((Instant::now(), request.over));
+        Box::pin(async { weft_bus::NodeReply::Demand(DemandReply { taken: true }) })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_on_demand_is_asked_for_every_two_seconds_and_given_back_once_nobody_waits() {
+    let bus = memory();
+    let path = PathConf {
+        on_demand: OnDemand::Run(weft_config::Command {
+            line: "publish".to_owned(),
+            restart: false,
+        }),
+        on_demand_start_timeout: Duration::from_secs(9),
+        ..PathConf::named("all_others")
+    };
+    let egress = egress_of(&bus, path);
+    let ingest = Arc::<Ingest>::default();
+    // Alone it is in charge of everything itself.
+    let node = NodeName::new("egress").unwrap();
+    let _serving = bus.serve(node, ingest.clone()).await.unwrap();
+    let asked = weft_rtsp_server::DescribeRequest {
+        query: Some("a=1&jwt=secret".to_owned()),
+        ..request()
+    };
+    let began = Instant::now();
+    assert!(egress.describe(asked).await.is_err());
+    sleep(Duration::from_secs(20)).await;
+    let said = ingest.0.lock().unwrap().clone();
+    let times: Vec<u64> = said.iter().map(|(at, _)| (*at - began).as_secs()).collect();
+    assert_eq!(times, [0, 2, 4, 6, 8, 9], "{said:?}");
+    let over: Vec<bool> = said.iter().map(|(_, over)| *over).collect();
+    assert_eq!(over, [false, false, false, false, false, true]);
+}
