@@ -102,7 +102,7 @@ async fn flood_from_many(node: &Node, port: &str, word: &[u8]) -> Result<()> {
     let flood = half_open(FLOOD, stranger, node.address(port)?, word).await?;
     newcomer(node, port).await?;
     let open = still_open(&flood);
-    ensure!(open <= OF_ALL + OF_ALL / 8 + 1, "{open} open");
+    ensure!(open <= 2 * OF_ALL, "{open} open");
     until("all are closed", READ + Duration::from_secs(3), || async {
         (still_open(&flood) == 0).then_some(())
     })
