@@ -5,8 +5,9 @@ use bytes::Bytes;
 use futures::future::BoxFuture;
 use tokio::sync::mpsc;
 use weft_wire::{
-    CloseReply, CloseRequest, DemandReply, DemandRequest, DrainReply, DrainRequest, Error, Message, NodeReport, NodeVerb, OfferReply,
-    OfferRequest, PublisherEvent, ReportRequest, ResourceReply, ResourceRequest,
+    CloseReply, CloseRequest, DemandReply, DemandRequest, DrainReply, DrainRequest, Error, Message,
+    NodeReport, NodeVerb, OfferReply, OfferRequest, PublisherEvent, ReportRequest, ResourceReply,
+    ResourceRequest,
 };
 
 /// A question to a node.
