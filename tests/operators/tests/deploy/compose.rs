@@ -172,7 +172,7 @@ fn a_host_has_each_port_once_and_every_mount_is_there() -> Result<()> {
             for port in strings(service.get("ports").unwrap_or(&Value::Null))? {
                 let udp = port.ends_with("/udp");
                 let number = port.trim_end_matches("/udp");
-                let outside = number.rsplitn(2, ':').nth(1).unwrap_or_default();
+                let outside = number.rsplit_once(':').map_or("", |(outside, _)| outside);
                 let outside = outside.rsplit(':').next().unwrap_or_default().to_owned();
                 ensure!(!taken.contains(&(outside.clone(), udp)), "{path}: {port} twice");
                 taken.push((outside, udp));

@@ -3,7 +3,7 @@
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -58,7 +58,10 @@ async fn serve(mut stream: TcpStream, spans: Spans) -> Result<()> {
                 .as_array()
                 .context("no spans")?
             {
-                spans.lock().unwrap().push((node.clone(), span.clone()));
+                spans
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push((node.clone(), span.clone()));
             }
         }
         stream
@@ -98,8 +101,7 @@ async fn a_streams_trace_has_its_sessions_id_and_its_first_reader() -> Result<()
             .collect()
     };
     let one = async |name: &'static str| {
-        let span = until(name, LIMIT, || std::future::ready(found(name).into_iter().next())).await;
-        span
+        until(name, LIMIT, || std::future::ready(found(name).into_iter().next())).await
     };
     let (from, start) = one("first key unit").await?;
     ensure!(from.contains("\"in\"") && from.contains("\"ingest\""), "{from}");
