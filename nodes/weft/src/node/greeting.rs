@@ -50,10 +50,18 @@ impl Node {
             }
         }
         if let Some(address) = a.api {
-            _ = writeln!(text, "  look      {}/v3/paths/list", url("http", address, a.api_tls));
+            _ = writeln!(
+                text,
+                "  look      {}/v3/paths/list",
+                url("http", address, a.api_tls)
+            );
         }
         if let Some(address) = a.metrics {
-            _ = writeln!(text, "            {}/metrics", url("http", address, a.metrics_tls));
+            _ = writeln!(
+                text,
+                "            {}/metrics",
+                url("http", address, a.metrics_tls)
+            );
         }
         if !self.config.fabric.nats.servers.is_empty() {
             _ = writeln!(text, "  bus       {}", self.config.fabric.nats.servers.join(", "));
