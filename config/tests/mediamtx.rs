@@ -79,7 +79,11 @@ fn keys_of_what_is_not_served_are_told_of_once_and_only_when_they_ask_for_someth
     let notices_of_quiet = notices(quiet);
     assert_eq!(
         notices_of_quiet,
-        ["recordPath: stands above the paths and so means all; write it in 'pathDefaults'"]
+        [
+            "recordPath: stands above the paths and so means all; write it in 'pathDefaults'",
+            "hlsSegmentDuration, recordPath, rpiCameraFPS, rtmp, rtmpAddress: of what is not served yet (HLS, RTMP, recording, \
+             the Raspberry Pi camera); written with the values that they have anyway, without effect",
+        ]
     );
     let loud = "rtmpAddress: :19350\nrtspTransports: [tcp]\nrtsp: no\npathDefaults: {record: yes}\n\
                 paths: {a: {record: yes, fallback: /b}, b: {forward: [{dest: 'rtmp://h/x'}]}}\n";

@@ -6,7 +6,7 @@ use crate::schema::global::GLOBAL;
 use crate::schema::path::PATH;
 use crate::schema::{Key, Role, filled, find, merge};
 use serde_json::{Map, Value};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Every key with its value.
 pub(crate) struct Effective {
@@ -25,6 +25,8 @@ pub(crate) struct Effective {
     /// What is written in `pathDefaults`.
     pub(crate) written_defaults: Map<String, Value>,
     old_names: Vec<String>,
+    /// The line about keys of what is not served that the file has with the values they have anyway.
+    usual: Option<String>,
 }
 
 impl Effective {
@@ -72,6 +74,7 @@ impl Effective {
             written,
             written_defaults,
             old_names: sheet.notices.clone(),
+            usual: usual(sheet),
         }
     }
 
@@ -110,7 +113,12 @@ impl Effective {
                 Role::Shared | Role::Own | Role::Old | Role::Quiet => format!("{name}{places}: an old name"),
             }
         });
-        self.old_names.iter().cloned().chain(idle).collect()
+        self.old_names
+            .iter()
+            .cloned()
+            .chain(idle)
+            .chain(self.usual.clone())
+            .collect()
     }
 
     /// What is written, for who prints it: keys that Weft obeys with their values, the others where they are written.
@@ -128,16 +136,50 @@ impl Effective {
     }
 }
 
-/// True for a value that its key does not have anyway, of a key without effect. To switch off what is not served is no mistake.
-fn is_idle(key: &Key, value: &Value) -> bool {
-    let off = match value {
+/// One line for all [`usual_idle`] keys of a node's own layer.
+fn usual(sheet: &Sheet) -> Option<String> {
+    let above = [(GLOBAL, &sheet.global), (PATH, &sheet.path_defaults)];
+    let all = above
+        .into_iter()
+        .chain(sheet.paths.values().map(|keys| (PATH, keys)));
+    let found = all.flat_map(|(keys, written)| {
+        let pairs = written.iter();
+        pairs.filter_map(move |(name, value)| usual_idle(find(keys, name)?, value))
+    });
+    let (names, of): (BTreeSet<&str>, BTreeSet<&str>) = found.map(|(key, what)| (key.name, what)).unzip();
+    let list = |words: BTreeSet<&str>| words.into_iter().collect::<Vec<_>>().join(", ");
+    (!names.is_empty()).then(|| {
+        format!(
+            "{}: of what is not served yet ({}); written with the values that they have anyway, without effect",
+            list(names),
+            list(of)
+        )
+    })
+}
+
+/// The key and what it is of, where it is not served and the value, which is not `off`, is the one it has anyway: such keys
+/// stand in files by the dozen and are told of together.
+fn usual_idle<'a>(key: &'a Key, value: &Value) -> Option<(&'a Key, &'a str)> {
+    match key.role {
+        Role::Unserved(what) if !is_off(value) && *value == key.default_value() => Some((key, what)),
+        _ => None,
+    }
+}
+
+fn is_off(value: &Value) -> bool {
+    match value {
         Value::Bool(on) => !on,
         Value::String(text) => matches!(text.as_str(), "" | "no"),
         Value::Array(items) => items.is_empty(),
+        Value::Null => true,
         _ => false,
-    };
+    }
+}
+
+/// True for a value that its key does not have anyway, of a key without effect. To switch off what is not served is no mistake.
+fn is_idle(key: &Key, value: &Value) -> bool {
     match key.role {
-        Role::Unserved(_) | Role::Gone(_) => !off && *value != key.default_value(),
+        Role::Unserved(_) | Role::Gone(_) => !is_off(value) && *value != key.default_value(),
         Role::Fixed(_) => *value != key.default_value(),
         Role::Shared | Role::Own | Role::Old | Role::Quiet => false,
     }

@@ -3,7 +3,7 @@
 
 use super::{Key, Kind, find, joined, places};
 use crate::duration::Span;
-use crate::nearest::nearest;
+use crate::nearest::{in_list, nearest, shortened};
 use crate::secret::REDACTED;
 use crate::tree::{At, Block, Node, Raw};
 use crate::{IpRule, ListenAddress};
@@ -64,11 +64,17 @@ impl Reader {
 
     fn unknown(&mut self, keys: &[Key], written: &str, at: &At, parent: &str) {
         let here = places(keys, parent);
-        // The very key at another place; else what stands in this block is meant more likely than what stands elsewhere.
-        let leaf = |place: &&String| place.rsplit('.').next() == Some(written);
-        let near = (self.elsewhere.iter().find(leaf).map(String::as_str))
-            .or_else(|| nearest(written, here.iter().map(String::as_str)))
-            .or_else(|| nearest(written, self.elsewhere.iter().map(String::as_str)));
+        // An entry of a list has few keys, and those of other blocks are no better for it.
+        let of_list = in_list(parent)
+            .then(|| shortened(written, here.iter().map(String::as_str)))
+            .flatten();
+        let near = of_list.or_else(|| {
+            nearest(
+                written,
+                here.iter().map(String::as_str),
+                self.elsewhere.iter().map(String::as_str),
+            )
+        });
         let text = match near {
             Some(near) => format!("unknown key; did you mean '{near}'?"),
             None => "unknown key; config/weft.yml lists every key there is".to_owned(),

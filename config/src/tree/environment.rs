@@ -215,7 +215,8 @@ fn near(prefix: &str, name: &str) -> Option<String> {
     let defaults = places(PATH, "pathDefaults");
     let names = global.iter().chain(&defaults);
     let names: Vec<String> = names
-        .map(|place| format!("{prefix}{}", place.replace('.', "_").to_ascii_uppercase()))
+        .map(|place| place.replace('.', "_").to_ascii_uppercase())
         .collect();
-    nearest(name, names.iter().map(String::as_str)).map(str::to_owned)
+    let written = name.strip_prefix(prefix).unwrap_or(name);
+    nearest(written, names.iter().map(String::as_str), []).map(|near| format!("{prefix}{near}"))
 }
