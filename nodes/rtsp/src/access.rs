@@ -1,15 +1,13 @@
 //! Who may read what on a connection: what the client shows is read, the gate judges, refusals are worded for RTSP.
-//! Who is let in to a path once is not asked again for it on this connection.
+//! Who is let in to a path once is not asked again for it on this connection, as long as the configuration stays.
 
 use crate::connection::Connection;
 use crate::ending::End;
 use crate::requests::hung_up;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use weft_auth::{Action, Credentials, Denied, DigestAnswer, Protocol};
 use weft_config::{AuthMethod, Config, RtspAuthMethod};
-use weft_rtsp::{
-    Digest, REALM, Request, Response, Status, Target, basic_challenge, digest_challenge, user_info,
-};
+use weft_rtsp::{Digest, REALM, Request, Response, Status, basic_challenge, digest_challenge, user_info};
 use weft_wire::SessionId;
 
 /// Paths that one connection is remembered to be let in to.
@@ -22,8 +20,20 @@ const RETRY_AFTER: &str = "2";
 pub(crate) struct Access {
     /// Its own: a digest seen on another connection is of no use on this one.
     nonce: String,
-    /// Paths and as whom.
-    granted: Vec<(String, String)>,
+    granted: Vec<Granted>,
+}
+
+/// A path that a connection is let in to.
+#[derive(Debug)]
+struct Granted {
+    path: String,
+    /// As whom.
+    principal: String,
+    /// Under which configuration. Weak: nobody who reads for days keeps one of days ago.
+    under: Weak<Config>,
+    /// What was shown for it, and the query it came with: judged anew under another configuration.
+    credentials: Credentials,
+    query: String,
 }
 
 impl Default for Access {
@@ -70,24 +80,51 @@ impl Connection {
         &mut self,
         request: &Request,
         path: &str,
-        target: &Target,
+        query: Option<&str>,
     ) -> Result<Result<String, Response>, End> {
-        if let Some((_, principal)) = self.access.granted.iter().find(|(of, _)| of == path) {
-            return Ok(Ok(principal.clone()));
-        }
         let config = self.shared.config.settings.now();
-        let offer = Offer::of(&config, self.stream.is_secure());
-        let query = target.query.clone().unwrap_or_default();
-        let shown = self.access.shown(request, &query, offer);
+        let before = self
+            .access
+            .granted
+            .iter()
+            .position(|granted| granted.path == path);
+        let before = before.map(|at| self.access.granted.remove(at));
+        match before {
+            Some(granted) if std::ptr::eq(granted.under.as_ptr(), Arc::as_ptr(&config)) => {
+                let principal = granted.principal.clone();
+                self.access.granted.push(granted);
+                Ok(Ok(principal))
+            }
+            before => self.judged(request, path, query, &config, before).await,
+        }
+    }
+
+    /// The same by the gate. `before`: it was let in under another configuration, and need not show again what it showed then.
+    async fn judged(
+        &mut self,
+        request: &Request,
+        path: &str,
+        query: Option<&str>,
+        config: &Arc<Config>,
+        before: Option<Granted>,
+    ) -> Result<Result<String, Response>, End> {
+        let offer = Offer::of(config, self.stream.is_secure());
+        let mut query = query.unwrap_or_default().to_owned();
+        let mut shown = self.access.shown(request, &query, offer);
+        if let Some(before) = before
+            && shown.credentials.is_empty()
+        {
+            (shown.credentials, query) = (before.credentials, before.query);
+        }
         let asked = weft_auth::Request {
             action: Action::Read,
             path: path.to_owned(),
             protocol: Protocol::Rtsp,
             session: Some(SessionId(self.id.into_bytes())),
             ip: self.peer.ip(),
-            query,
+            query: query.clone(),
             user_agent: self.user_agent.clone().unwrap_or_default(),
-            credentials: shown.credentials,
+            credentials: shown.credentials.clone(),
         };
         let shared = Arc::clone(&self.shared);
         let judged = tokio::select! {
@@ -102,9 +139,13 @@ impl Connection {
                     // overflow: the oldest is asked about again.
                     self.access.granted.remove(0);
                 }
-                self.access
-                    .granted
-                    .push((path.to_owned(), grant.principal.clone()));
+                self.access.granted.push(Granted {
+                    path: path.to_owned(),
+                    principal: grant.principal.clone(),
+                    under: Arc::downgrade(config),
+                    credentials: shown.credentials,
+                    query,
+                });
                 return Ok(Ok(grant.principal));
             }
             Err(denied) => denied,

@@ -38,7 +38,7 @@ impl Connection {
             Action::Reply(answer) => answer,
             Action::Describe(target) => self.describe(&request, target).await?,
             Action::SetUp(setup) => self.set_up(&request, setup).await?,
-            Action::Play => self.play(&request).await,
+            Action::Play => self.play(&request).await?,
             Action::Pause(answer) => {
                 if let Some(playback) = &mut self.playback {
                     playback.pause();
@@ -77,7 +77,10 @@ impl Connection {
             Ok(name) => name,
             Err(e) => return Ok(request.refuse(Status::BAD_REQUEST, &e.to_string())),
         };
-        let principal = match self.let_in(request, &target.path, &target).await? {
+        let principal = match self
+            .let_in(request, &target.path, target.query.as_deref())
+            .await?
+        {
             Ok(principal) => principal,
             Err(answer) => return Ok(answer),
         };
@@ -144,7 +147,7 @@ impl Connection {
             Err(e) => return Ok(request.refuse(Status::BAD_REQUEST, &e.to_string())),
         };
         let path = setup.target.path.clone();
-        let principal = match self.let_in(request, &path, &setup.target).await? {
+        let principal = match self.let_in(request, &path, setup.target.query.as_deref()).await? {
             Ok(principal) => principal,
             Err(answer) => return Ok(answer),
         };
@@ -255,19 +258,41 @@ impl Connection {
         true
     }
 
-    async fn play(&mut self, request: &Request) -> Response {
+    async fn play(&mut self, request: &Request) -> Result<Response, End> {
         if let Some(playback) = &mut self.playback {
             let starts = playback.resume().await;
-            return self.session.playing(request, &starts);
+            return Ok(self.session.playing(request, &starts));
         }
-        match self.join().await {
+        if let Err(answer) = self.still_let_in(request).await? {
+            return Ok(answer);
+        }
+        Ok(match self.join().await {
             Ok(playback) => {
                 let answer = self.session.playing(request, &playback.starts());
                 self.playback = Some(playback);
                 answer
             }
             Err(refusal) => self.refused(request, refusal),
+        })
+    }
+
+    /// Whoever waits before PLAY is no reader yet, whom a change of the configuration would close: it is judged here.
+    async fn still_let_in(&mut self, request: &Request) -> Result<Result<(), Response>, End> {
+        let Some(path) = self.found.as_ref().map(|found| found.path.clone()) else {
+            return Ok(Ok(()));
+        };
+        let principal = match self.let_in(request, &path, None).await? {
+            Ok(principal) => principal,
+            Err(answer) => return Ok(Err(answer)),
+        };
+        let config = self.shared.config.settings.now();
+        if StreamName::new(&path).is_ok_and(|name| config.paths.find(&name).is_none()) {
+            return Ok(Err(self.refused(request, Refusal::NotFound)));
         }
+        if let Some(found) = &mut self.found {
+            found.principal = principal;
+        }
+        Ok(Ok(()))
     }
 
     fn refused(&self, request: &Request, refusal: Refusal) -> Response {

@@ -4,7 +4,9 @@
 use crate::client::{Answer, Client};
 use crate::mock::{self, Running};
 use md5::{Digest as _, Md5};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tokio::sync::watch;
 use weft_auth::Gate;
 use weft_config::{Action, AuthMethod, Config, Live, Password, PathConf, PathMatch, Paths, Permission};
 use weft_config::{RtspAuthMethod, Secret, User};
@@ -16,6 +18,11 @@ const RIGHT: &str = "Authorization: Basic Y2FtOm9uZQ==\r\n";
 const WRONG: &str = "Authorization: Basic Y2FtOnR3bw==\r\n";
 
 fn start(change: impl FnOnce(&mut Config)) -> Running {
+    start_live(change).0
+}
+
+/// The server, and the means to change its configuration.
+fn start_live(change: impl FnOnce(&mut Config)) -> (Running, watch::Sender<Arc<Config>>) {
     let plain = |text: &str| Password::Plain(Secret::new(text));
     let mut config = Config::default();
     config.auth.users = vec![User {
@@ -30,12 +37,14 @@ fn start(change: impl FnOnce(&mut Config)) -> Running {
             .to_vec(),
     }];
     change(&mut config);
-    let live = Live::fixed(config);
-    mock::start_with(ServerConfig {
+    let settings = watch::Sender::new(Arc::new(config));
+    let live = Live::new(settings.subscribe());
+    let server = mock::start_with(ServerConfig {
         gate: Gate::new(live.clone()),
         settings: live,
         ..mock::config()
-    })
+    });
+    (server, settings)
 }
 
 fn md5(text: &str) -> String {
@@ -195,4 +204,60 @@ async fn the_user_of_a_url_and_an_address_list_count_too() {
     // Not from here, whatever is shown: told at once.
     let answer = describe(&mut client, "other", RIGHT).await;
     assert_eq!((answer.status, answer.header("www-authenticate")), (401, ""));
+}
+
+/// A client that has set up a track of `demo` and waits before PLAY.
+async fn parked(server: &Running, query: &str, headers: &str) -> Client {
+    let mut client = Client::connect(server).await;
+    let answer = describe(&mut client, &format!("demo{query}"), headers).await;
+    assert_eq!(answer.status, 200);
+    let url = client.url("demo/trackID=0");
+    client.set_up(&url, TCP).await;
+    client
+}
+
+fn changed(settings: &watch::Sender<Arc<Config>>, change: impl FnOnce(&mut Config)) {
+    let mut config = Config::clone(&settings.borrow());
+    change(&mut config);
+    settings.send_replace(Arc::new(config));
+}
+
+#[tokio::test]
+async fn who_waits_before_play_while_its_user_goes_does_not_play() {
+    let (server, settings) = start_live(|_| {});
+    let mut set_up = parked(&server, "", RIGHT).await;
+    let mut described = Client::connect(&server).await;
+    assert_eq!(describe(&mut described, "demo", RIGHT).await.status, 200);
+    changed(&settings, |config| {
+        config.auth.users[0].password = Password::Plain(Secret::new("three"));
+    });
+    let url = set_up.url("demo");
+    assert_eq!(set_up.ask("PLAY", &url, "").await.status, 401);
+    let url = described.url("demo/trackID=0");
+    assert_eq!(described.ask("SETUP", &url, TCP).await.status, 401);
+    assert!(server.demo.joined.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn who_waits_before_play_while_its_path_goes_does_not_play() {
+    let (server, settings) = start_live(|_| {});
+    let mut client = parked(&server, "", RIGHT).await;
+    changed(&settings, |config| {
+        config.paths = Paths::new(vec![PathConf::named("other")]);
+    });
+    let url = client.url("demo");
+    assert_eq!(client.ask("PLAY", &url, RIGHT).await.status, 404);
+    assert!(server.demo.joined.lock().unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_change_that_leaves_a_user_as_it_is_makes_nobody_show_it_again() {
+    let (server, settings) = start_live(|_| {});
+    for (query, headers) in [("", RIGHT), ("?user=cam&pass=one", "")] {
+        let mut client = parked(&server, query, headers).await;
+        changed(&settings, |config| config.fabric.limits.readers += 1);
+        let url = client.url("demo");
+        assert_eq!(client.ask("PLAY", &url, "").await.status, 200, "{query}");
+    }
+    assert_eq!(server.demo.joined.lock().unwrap().len(), 2);
 }
