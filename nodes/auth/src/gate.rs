@@ -4,7 +4,7 @@
 use crate::argon::Argon;
 use crate::callback::Callback;
 use crate::keys::{AGAIN, KeySet};
-use crate::request::{Action, Denied, Grant, Request};
+use crate::request::{Action, Denied, Grant, Protocol, Request};
 use crate::throttle::Throttle;
 use crate::verdict::{Counters, Log, No, count};
 use crate::{internal, token};
@@ -73,7 +73,9 @@ impl Gate {
             Err(no) => {
                 inner.log.note(&inner.counters, &request, &no);
                 if let No::Login(_) = no {
-                    inner.throttle.failed(request.ip);
+                    if !is_of_all(&inner.live.now(), &request) {
+                        inner.throttle.failed(request.ip);
+                    }
                     if !inner.throttle.pause().await {
                         count(&inner.counters.pauses_skipped);
                     }
@@ -104,17 +106,33 @@ impl Inner {
         if !allows_address(&config, request.action, &request.path, request.ip) {
             return Err(No::Address);
         }
-        if !request.credentials.is_empty()
-            && let Some(wait) = self.throttle.wait(request.ip, config.fabric.limits.failed_logins)
-        {
-            return Err(No::TooMany(wait));
-        }
-        match config.auth.method {
-            AuthMethod::Internal => internal::judge(&config.auth, request, &self.argon).await,
-            AuthMethod::Http => self.callback.judge(&config.auth.http, request).await,
-            AuthMethod::Jwt => token::judge(&config.auth.jwt, request, &self.keys).await,
+        let wait = if request.credentials.is_empty() || is_of_all(&config, request) {
+            None
+        } else {
+            self.throttle.wait(request.ip, config.fabric.limits.failed_logins)
+        };
+        match (config.auth.method, wait) {
+            // A signature is not guessed: who has a token that is right waits for nobody behind the same address, such as
+            // a page there that tries an old one again and again.
+            (AuthMethod::Jwt, wait) => {
+                let judged = token::judge(&config.auth.jwt, request, &self.keys).await;
+                judged.map_err(|no| match (no, wait) {
+                    (No::Login(_), Some(wait)) => No::TooMany(wait),
+                    (no, _) => no,
+                })
+            }
+            (_, Some(wait)) => Err(No::TooMany(wait)),
+            (AuthMethod::Internal, None) => internal::judge(&config.auth, request, &self.argon).await,
+            (AuthMethod::Http, None) => self.callback.judge(&config.auth.http, request).await,
         }
     }
+}
+
+/// Whether the address says nothing of the client: a proxy's, which in RTSP has no way to tell for whom it asks. One of its
+/// clients that fails would keep all of them out.
+fn is_of_all(config: &Config, request: &Request) -> bool {
+    let proxies = &config.trusted_proxies.rtsp;
+    request.protocol == Protocol::Rtsp && proxies.iter().any(|rule| rule.contains(request.ip))
 }
 
 /// Whether the path that a stream comes under is for this address: `publishIPs`, `readIPs`. A stream without a path is

@@ -247,6 +247,31 @@ async fn an_address_that_fails_too_often_waits_for_the_rest_of_its_minute() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn readers_behind_an_rtsp_proxy_do_not_wait_for_one_of_them_that_fails() {
+    let mut config = config(vec![user("cam", plain("one"), &[], &[(Action::Read, "")])]);
+    config.fabric.limits.failed_logins = 2;
+    config.trusted_proxies.rtsp = vec!["192.0.2.1".parse().unwrap()];
+    let gate = Gate::new(Live::fixed(config));
+    for (protocol, ip, then) in [
+        (Protocol::Rtsp, "192.0.2.1", "as \"cam\""),
+        (Protocol::Rtsp, "192.0.2.2", "limited"),
+        // What is asked over HTTP says for whom.
+        (Protocol::WebRtc, "192.0.2.1", "limited"),
+    ] {
+        let ask = |login: &'static str| {
+            let request = asks(Action::Read, "a", ip, login);
+            judged(&gate, Request { protocol, ..request })
+        };
+        for _ in 0..2 {
+            assert_eq!(ask("Bearer cam:two").await, "wrong");
+        }
+        let told = ask("Bearer cam:one").await;
+        let told = if told.ends_with(" s") { "limited" } else { &told };
+        assert_eq!(told, then, "{protocol:?} {ip}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn changes_of_the_configuration_hold_from_the_next_request_on() {
     let sender = tokio::sync::watch::Sender::new(Arc::new(Config::default()));
     let gate = Gate::new(Live::new(sender.subscribe()));

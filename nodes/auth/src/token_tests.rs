@@ -384,3 +384,23 @@ async fn keys_are_fetched_again_for_one_that_is_not_known_and_not_too_often() {
     assert!(ask(&seldom, &old).await.is_ok());
     assert_eq!(server.times(), 4);
 }
+
+#[tokio::test]
+async fn a_right_token_waits_for_nobody_behind_its_address_who_shows_an_old_one() {
+    let signer = Signer::es("k");
+    let server = server(vec![signer.jwk()]).await;
+    let mut config = config(&server.url());
+    config.fabric.limits.failed_logins = 3;
+    let gate = Gate::new(Live::fixed(config));
+    let right = signer.sign(&claims(publish("a")));
+    let mut old = claims(publish("a"));
+    old["exp"] = json!(now() - 60);
+    let old = signer.sign(&old);
+    let tries = (0..3).map(|_| gate.check(request(Action::Publish, "a", &old)));
+    let tries = futures::future::join_all(tries).await;
+    assert!(tries.iter().all(|no| *no == Err(Denied::Wrong)), "{tries:?}");
+    let grant = gate.check(request(Action::Publish, "a", &right)).await;
+    assert_eq!(grant.unwrap().principal, "s123");
+    let again = gate.check(request(Action::Publish, "a", &old)).await;
+    assert!(matches!(again, Err(Denied::TooMany(_))), "{again:?}");
+}
