@@ -132,10 +132,11 @@ async fn answered(
             _ => answer::preflight(),
         });
     };
+    // A place is for what is passed on: a client that keeps its body back takes nobody's.
+    let body = body::read(request.headers(), payload).await?;
     let permit = Arc::clone(&front.requests)
         .try_acquire_owned()
         .map_err(|_| Error::Busy(MAX_REQUESTS))?;
-    let body = body::read(request.headers(), payload).await?;
     let (server, variable) = front.settings.server(face);
     let there = asked.path().unwrap_or_default();
     let there = match query {

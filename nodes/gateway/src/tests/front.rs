@@ -198,3 +198,20 @@ async fn a_server_that_does_not_answer_is_named_with_the_variable_to_look_at() {
         "{body}"
     );
 }
+
+#[actix_web::test]
+async fn clients_that_keep_their_bodies_back_keep_nobody_out() {
+    let pair = pair();
+    let mut held = Vec::new();
+    for _ in 0..300 {
+        let mut stream = TcpStream::connect(pair.gateway).await.unwrap();
+        let head = "POST /api/webrtc/whip?stream=a HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nof";
+        stream.write_all(head.as_bytes()).await.unwrap();
+        held.push(stream);
+    }
+    // Each worker has taken up what came before: it answers in the order of what it read.
+    for _ in 0..20 {
+        let (head, _) = ask(pair.gateway, "POST", "/api/webrtc/whip?stream=a", "", "offer").await;
+        assert!(head.starts_with("HTTP/1.1 201 "), "{head}");
+    }
+}
