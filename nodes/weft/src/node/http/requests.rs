@@ -19,8 +19,11 @@ use std::rc::Rc;
 use std::time::Duration;
 use weft_config::Config;
 
-/// The largest body, in bytes. Routes may take less.
+/// The largest body, in bytes, that is read to its end, so that the client gets to see the answer.
 const MAX_BODY: usize = 1024 * 1024;
+/// What is kept of it: a byte more than any route takes, so that each says in its own words that it is too large.
+/// Thousands of clients may send one at a time.
+const KEPT_BODY: usize = weft_ingest::MAX_BODY_BYTES + 1;
 /// The longest URL, in bytes.
 const MAX_URL: usize = 8 * 1024;
 
@@ -124,16 +127,18 @@ fn declared(headers: &HeaderMap) -> Option<u64> {
 }
 
 async fn collect(mut payload: Payload) -> Result<Bytes, Refusal> {
-    let mut body = BytesMut::new();
+    let (mut body, mut total) = (BytesMut::new(), 0);
     while let Some(chunk) = payload.next().await {
         let chunk = chunk.map_err(|error| match error {
             PayloadError::Overflow => Refusal::LargeBody,
             _ => Refusal::BrokenBody,
         })?;
-        if body.len() + chunk.len() > MAX_BODY {
+        total += chunk.len();
+        if total > MAX_BODY {
             return Err(Refusal::LargeBody);
         }
-        body.extend_from_slice(&chunk);
+        let room = KEPT_BODY.saturating_sub(body.len());
+        body.extend_from_slice(chunk.get(..room).unwrap_or(&chunk));
     }
     Ok(body.freeze())
 }
@@ -226,6 +231,22 @@ pub(super) async fn expect(request: Request) -> Result<Request, Response<BoxBody
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn of_a_body_no_more_is_kept_than_a_route_may_take() {
+        let of = async |bytes: usize| {
+            let (mut sender, payload) = actix_http::h1::Payload::create(false);
+            for _ in 0..bytes / 1024 {
+                sender.feed_data(Bytes::from_static(&[b'x'; 1024]));
+            }
+            sender.feed_eof();
+            collect(Payload::from(payload)).await.map(|body| body.len())
+        };
+        for (sent, kept) in [(0, 0), (128 * 1024, 128 * 1024), (MAX_BODY, KEPT_BODY)] {
+            assert_eq!(of(sent).await.ok(), Some(kept), "{sent}");
+        }
+        assert!(matches!(of(MAX_BODY + 1024).await, Err(Refusal::LargeBody)));
+    }
 
     #[test]
     fn pages_go_to_the_tls_port_and_programs_stay() {
