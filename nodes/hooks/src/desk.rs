@@ -45,6 +45,8 @@ pub(crate) struct Desk {
     // One entry per session that is open: bounded by the limits of whoever tells of them.
     connections: HashMap<SessionId, Guest>,
     sources: HashMap<SessionId, Guest>,
+    /// Which of the sources a stream has.
+    of_stream: HashMap<StreamName, SessionId>,
     readers: HashMap<SessionId, Guest>,
 }
 
@@ -57,6 +59,7 @@ impl Desk {
             webhooks,
             connections: HashMap::new(),
             sources: HashMap::new(),
+            of_stream: HashMap::new(),
             readers: HashMap::new(),
         }
     }
@@ -83,25 +86,17 @@ impl Desk {
                     query,
                     principal,
                 };
+                self.taken_over(&stream);
                 let hooks = |hooks: &PathHooks| (hooks.available.clone(), hooks.unavailable.clone());
-                let guest = self.came(stream, came, "runOnAvailable", hooks);
+                let guest = self.came(stream.clone(), came, "runOnAvailable", hooks);
                 self.sources.insert(source, guest);
+                self.of_stream.insert(stream, source);
             }
             Happening::Unavailable {
                 stream,
                 source,
                 reason,
-            } => {
-                let guest = self.sources.remove(&source);
-                self.left(
-                    "unavailable",
-                    "runOnUnavailable",
-                    Some(&stream),
-                    source,
-                    guest,
-                    Some(reason),
-                );
-            }
+            } => self.unavailable(&stream, source, reason),
             Happening::Read {
                 stream,
                 reader_type,
@@ -137,6 +132,28 @@ impl Desk {
                     Some(reason),
                 );
             }
+        }
+    }
+
+    fn unavailable(&mut self, stream: &StreamName, source: SessionId, reason: CloseReason) {
+        let guest = self.sources.remove(&source);
+        if self.of_stream.get(stream) == Some(&source) {
+            self.of_stream.remove(stream);
+        }
+        self.left(
+            "unavailable",
+            "runOnUnavailable",
+            Some(stream),
+            source,
+            guest,
+            Some(reason),
+        );
+    }
+
+    /// A publisher that is replaced hears of it from the one who does: its end is told first all the same, and once.
+    fn taken_over(&mut self, stream: &StreamName) {
+        if let Some(former) = self.of_stream.get(stream).copied() {
+            self.unavailable(stream, former, CloseReason::TakenOver);
         }
     }
 

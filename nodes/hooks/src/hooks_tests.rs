@@ -197,3 +197,59 @@ async fn ends_are_heard_of_though_the_queue_was_full_and_what_is_too_much_is_cou
     }
     hooks.shutdown().await;
 }
+
+#[tokio::test]
+async fn of_a_takeover_the_end_of_the_former_publisher_is_told_before_the_newcomer_and_once() {
+    let file = std::env::temp_dir().join(format!("weft-hooks-{}", uuid::Uuid::new_v4()));
+    let file = file.display().to_string();
+    let path = PathConf {
+        hooks: PathHooks {
+            available: vec![append(&file, "available $MTX_SOURCE_ID")],
+            unavailable: vec![append(&file, "unavailable $MTX_SOURCE_ID")],
+            ..PathHooks::default()
+        },
+        ..PathConf::named("all_others")
+    };
+    let config = Config {
+        paths: Paths::new(vec![path]),
+        ..Config::default()
+    };
+    let identity = Identity {
+        node: NodeName::new("n1").unwrap(),
+        rtsp_port: 0,
+    };
+    let hooks = Hooks::start(Live::fixed(config), identity);
+    let [old, new] = [1, 2].map(|n| SessionId([n; 16]));
+    let available = |source| Happening::Available {
+        stream: stream(),
+        source_type: "webRTCSession",
+        source,
+        query: String::new(),
+        principal: String::new(),
+    };
+    hooks.happened(available(old));
+    lines(&file, 1).await;
+    // The newcomer has claimed the name before the loser is told.
+    hooks.happened(available(new));
+    let mut told = lines(&file, 3).await;
+    // Side by side: which of the two writes first is chance.
+    told[1..].sort();
+    let expected = [
+        format!("available {old}"),
+        format!("available {new}"),
+        format!("unavailable {old}"),
+    ];
+    assert_eq!(told, expected);
+    let ended = |source| Happening::Unavailable {
+        stream: stream(),
+        source,
+        reason: CloseReason::TakenOver,
+    };
+    hooks.happened(ended(old));
+    hooks.happened(ended(new));
+    let told = lines(&file, 4).await;
+    assert_eq!(told[3], format!("unavailable {new}"));
+    hooks.shutdown().await;
+    assert_eq!(std::fs::read_to_string(&file).unwrap().lines().count(), 4);
+    std::fs::remove_file(&file).unwrap();
+}
