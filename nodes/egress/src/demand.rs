@@ -21,10 +21,14 @@ const LOOK: Duration = Duration::from_millis(200);
 
 /// Runs as long as the hub does.
 pub(crate) async fn run(egress: Arc<Inner>, hub: Arc<Shared>, query: String) {
-    let mut taken_by = None;
+    let mut taken_by: Option<NodeName> = None;
     while !hub.is_over() {
         if hub.is_wanted() {
-            taken_by = ask(&egress, &hub, &query, false, None).await;
+            let nodes = in_order(&egress, &hub, taken_by.as_ref());
+            // Nobody answers: who took it last may see to it still.
+            if let Some(node) = ask(&egress, &hub, &query, false, nodes).await {
+                taken_by = Some(node);
+            }
             // Whoever leaves in between is noticed soon: what is on demand costs.
             for _ in 0..EVERY.as_millis() / LOOK.as_millis() {
                 sleep(LOOK).await;
@@ -34,26 +38,34 @@ pub(crate) async fn run(egress: Arc<Inner>, hub: Arc<Shared>, query: String) {
             }
         } else {
             if let Some(node) = taken_by.take() {
-                ask(&egress, &hub, &query, true, Some(node)).await;
+                ask(&egress, &hub, &query, true, vec![node]).await;
             }
             sleep(LOOK).await;
         }
     }
     // The next hub of the stream may have begun to say that it wants it.
     if let Some(node) = taken_by.filter(|_| !egress.has_another(&hub)) {
-        ask(&egress, &hub, &query, true, Some(node)).await;
+        ask(&egress, &hub, &query, true, vec![node]).await;
     }
 }
 
-/// Asks `only`, or the nodes in charge in their order until one takes it; which it was.
+/// The nodes in charge, but first who sees to the stream already: a node that joins interrupts nobody's picture.
+fn in_order(egress: &Inner, hub: &Shared, taken_by: Option<&NodeName>) -> Vec<NodeName> {
+    let mut nodes = egress.members.in_charge_of(&hub.stream);
+    if let Some(at) = nodes.iter().position(|node| Some(node) == taken_by) {
+        nodes[..=at].rotate_right(1);
+    }
+    nodes
+}
+
+/// Asks these nodes in their order until one takes it; which it was.
 async fn ask(
     egress: &Inner,
     hub: &Shared,
     query: &str,
     over: bool,
-    only: Option<NodeName>,
+    nodes: Vec<NodeName>,
 ) -> Option<NodeName> {
-    let nodes = only.map_or_else(|| egress.members.in_charge_of(&hub.stream), |node| vec![node]);
     for node in nodes.into_iter().take(TRIES) {
         let request = NodeRequest::Demand(DemandRequest {
             node: egress.node.clone(),

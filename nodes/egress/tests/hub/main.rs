@@ -7,6 +7,7 @@
 )]
 
 mod camera;
+mod demand;
 mod gate;
 mod join;
 mod life;
