@@ -63,6 +63,21 @@ impl Entry {
             Does::Run(..) => self.conf.on_demand_close_after,
         }
     }
+
+    /// A node wants it still. False when what was begun for it has ended in vain: a command is run again once its time to
+    /// begin is over.
+    fn renew(&mut self, by: &NodeName, now: Instant) -> bool {
+        match &mut self.wanted {
+            Wanted::Always => {}
+            Wanted::By(nodes) => _ = nodes.insert(by.clone(), now),
+            Wanted::Until(_) => self.wanted = Wanted::By(HashMap::from([(by.clone(), now)])),
+        }
+        let Does::Run(running, since) = &self.does else {
+            return true;
+        };
+        let over = running.as_ref().is_none_or(Running::is_over);
+        !(over && now >= *since + self.conf.start_timeout())
+    }
 }
 
 /// What this node sees to; cheap to clone.
@@ -180,20 +195,9 @@ impl Inner {
     /// True when it is seen to already.
     fn renew(&self, request: &DemandRequest, now: Instant) -> bool {
         let mut table = lock(&self.table);
-        let Some(entry) = table.get_mut(&request.stream) else {
-            return false;
-        };
-        match &mut entry.wanted {
-            Wanted::Always => {}
-            Wanted::By(nodes) => _ = nodes.insert(request.node.clone(), now),
-            Wanted::Until(_) => entry.wanted = Wanted::By(HashMap::from([(request.node.clone(), now)])),
-        }
-        // A command that has ended in vain is run again once its time to begin is over.
-        if let Does::Run(running, since) = &entry.does {
-            let over = running.as_ref().is_none_or(Running::is_over);
-            return !(over && now >= *since + entry.conf.start_timeout());
-        }
-        true
+        table
+            .get_mut(&request.stream)
+            .is_some_and(|entry| entry.renew(&request.node, now))
     }
 
     async fn has_owner(&self, stream: &StreamName) -> bool {
@@ -209,6 +213,11 @@ impl Inner {
             found,
         };
         let mut table = lock(&self.table);
+        // Another node may have asked at the same moment: what was begun for it is not begun again.
+        let there = table.get_mut(&request.stream);
+        if there.is_some_and(|entry| entry.renew(&request.node, now)) {
+            return true;
+        }
         // overflow: not taken on, counted; who asks for it asks again.
         if table.len() >= MAX_DEMANDED && !table.contains_key(&request.stream) {
             add(&self.counters.demands_refused, 1);
@@ -351,3 +360,7 @@ impl Inner {
         settled && !self.over.is_cancelled() && members.in_charge_of(stream).first() == Some(members.node())
     }
 }
+
+#[cfg(test)]
+#[path = "desk_tests.rs"]
+mod tests;

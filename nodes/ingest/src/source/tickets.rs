@@ -36,7 +36,11 @@ impl Tickets {
     pub(crate) fn draw(&self) -> (String, oneshot::Receiver<Order>) {
         let (order, ordered) = oneshot::channel();
         let ticket = format!("ticket {}", Uuid::new_v4());
-        lock(&self.drawn).insert(ticket.clone(), order);
+        let mut drawn = lock(&self.drawn);
+        // Whoever was let go while it waited could not tear its own.
+        drawn.retain(|_, order| !order.is_closed());
+        drawn.insert(ticket.clone(), order);
+        drop(drawn);
         (ticket, ordered)
     }
 
@@ -64,5 +68,22 @@ impl Answerer for Tickets {
             Ok(String::new())
         }
         .boxed()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::FakeAnswerer;
+
+    #[test]
+    fn tickets_of_pulls_that_were_given_up_while_they_waited_are_not_kept() {
+        let tickets = Tickets::new(Arc::new(FakeAnswerer(Vec::new())));
+        for _ in 0..100 {
+            drop(tickets.draw());
+        }
+        let (_waits, _order) = tickets.draw();
+        let (_waits_too, _order_too) = tickets.draw();
+        assert_eq!(lock(&tickets.drawn).len(), 2);
     }
 }
