@@ -210,6 +210,11 @@ impl Live {
         )
     }
 
+    /// True for a source that this node pulls.
+    pub(crate) fn is_pulled(&self) -> bool {
+        self.source_type.get().is_some()
+    }
+
     /// How long the session has been there, µs.
     pub(crate) fn age_us(&self) -> u64 {
         u64::try_from(self.created.elapsed().as_micros()).unwrap_or(u64::MAX)

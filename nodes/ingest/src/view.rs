@@ -27,6 +27,8 @@ pub struct SessionView {
     pub local: Option<SocketAddr>,
     /// The publisher's end; `None` before ICE and DTLS are done.
     pub remote: Option<SocketAddr>,
+    /// This node pulls it from its path's source: nobody was let in.
+    pub pulled: bool,
     /// As whom it was let in; empty where nobody need be anybody.
     pub principal: String,
     /// The address of the request that opened it; `None` where it is not known.
@@ -74,6 +76,7 @@ impl SessionView {
             live_since: (status.since != 0).then_some(CaptureTime(status.since)),
             local: status.local,
             remote: status.remote,
+            pulled: live.is_pulled(),
             principal: live.client.principal.clone(),
             client: live.client.ip,
             query: live.client.query.clone(),

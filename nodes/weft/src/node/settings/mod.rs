@@ -45,6 +45,8 @@ struct Shared {
 /// What is in force.
 struct State {
     layers: Arc<Layers>,
+    /// The node's own layer as it was read last: not in force where it does not go with what was set.
+    own: Layers,
     /// The keys of which was said that they wait for a restart.
     waiting: Vec<&'static str>,
 }
@@ -86,6 +88,7 @@ impl Settings {
             base,
             store,
             state: Mutex::new(State {
+                own: layers.clone(),
                 layers: Arc::new(layers),
                 waiting: Vec::new(),
             }),
@@ -174,9 +177,14 @@ impl Settings {
     fn take_file(&self, text: &str) -> Option<Changed> {
         let file = self.0.base.file.as_deref().unwrap_or_else(|| "".as_ref());
         let origin = file.display().to_string();
-        let changes = self.layers().changes().clone();
+        let now = self.layers().changes().clone();
         match self.0.base.parse(text, &origin) {
-            Ok(layers) => self.take(layers.with(changes), "the file"),
+            Ok(own) => {
+                // What was set last may not go with the file before, but with this one.
+                let set = changes(&Arc::clone(&self.0.looked.borrow()));
+                self.state().own = own.clone();
+                self.take([own.with(set), own.with(now)], "the file")
+            }
             Err(error) => {
                 tracing::error!(%error, "the configuration file cannot be used; what was read before stays");
                 None
@@ -191,18 +199,24 @@ impl Settings {
         let change = if *layers.changes() == changes {
             None
         } else {
-            self.take(layers.with(changes), "the API")
+            // A file that did not go with what was set before may go with this.
+            let own = self.state().own.clone();
+            self.take([own.with(changes.clone()), layers.with(changes)], "the API")
         };
         self.0.looked.send_replace(Arc::clone(view));
         change
     }
 
-    fn take(&self, layers: Layers, by: &str) -> Option<Changed> {
-        let config = match layers.config() {
-            Ok(config) => config,
-            Err(error) => {
-                tracing::error!(%error, by, "this configuration cannot be used; the one in force stays");
-                return None;
+    /// Goes over to the first of these that can be used.
+    fn take(&self, [first, second]: [Layers; 2], by: &str) -> Option<Changed> {
+        let (layers, config) = match (first.config(), second) {
+            (Ok(config), _) => (first, config),
+            (Err(error), second) => {
+                let Ok(config) = second.config() else {
+                    tracing::error!(%error, by, "this configuration cannot be used; the one in force stays");
+                    return None;
+                };
+                (second, config)
             }
         };
         let old = Arc::clone(&self.0.config.borrow());
@@ -270,3 +284,6 @@ fn scope(place: &weft_config::Scope) -> Scope {
         weft_config::Scope::Path(name) => Scope::Path(name.clone()),
     }
 }
+
+#[cfg(test)]
+mod tests;

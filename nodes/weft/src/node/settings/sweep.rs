@@ -4,7 +4,7 @@
 use super::Changed;
 use crate::node::state::{Parts, State};
 use std::collections::HashSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::SystemTime;
 use weft_auth::{Action, still_allowed};
@@ -41,9 +41,7 @@ async fn publishers(parts: &Parts, change: &Changed) -> (usize, usize) {
         .map_or(0, |since| i64::try_from(since.as_micros()).unwrap_or(i64::MAX));
     let mut close = HashSet::new();
     for (number, session) in sessions.iter().enumerate() {
-        let ip = session
-            .client
-            .or_else(|| session.remote.map(|remote| remote.ip()));
+        let ip = whereabouts(session.pulled, session.client, session.remote);
         let old = if session.created.0 >= since {
             &change.new
         } else {
@@ -97,6 +95,13 @@ async fn breathe(number: usize) {
     }
 }
 
+/// Where a publisher is, for users and address lists; `None` for a source that is pulled: it was not let in by them, and its
+/// path alone decides about it.
+fn whereabouts(pulled: bool, client: Option<IpAddr>, remote: Option<SocketAddr>) -> Option<IpAddr> {
+    let remote = remote.map(|remote| remote.ip());
+    client.or(remote).filter(|_| !pulled)
+}
+
 /// Whether a session may stay: its path is there and has the same source, and whoever it is still may do this from there.
 fn stays(
     old: &Config,
@@ -115,7 +120,7 @@ fn stays(
         before.conf.source == now.conf.source
             && (before.groups == now.groups || !has_groups(&now.conf.source))
     });
-    // Of a session whose address is not known nothing is said by address lists.
+    // Of a session whose address is not known nothing is said by users and address lists.
     let ip = ip.map(|ip| ip.to_canonical());
     same && ip.is_none_or(|ip| still_allowed(old, new, principal, action, stream.as_str(), ip))
 }
@@ -187,5 +192,27 @@ mod tests {
         assert!(!stays_here(&all, &pull("rtsp://a/")));
         assert!(!stays_here(&pull("rtsp://a/"), &pull("rtsp://b/")));
         assert!(stays_here(&pull("rtsp://a/"), &pull("rtsp://a/")));
+    }
+
+    #[test]
+    fn a_source_that_is_pulled_is_no_users_and_goes_with_its_path_alone() {
+        use weft_config::{AuthMethod, Password, Secret, User};
+        let mut old = with(vec![PathConf::named("cam/1")]);
+        old.auth.method = AuthMethod::Internal;
+        old.auth.users = vec![User {
+            name: Some(Password::Plain(Secret::new("operator"))),
+            password: Password::Plain(Secret::new("secret")),
+            ips: Vec::new(),
+            permissions: Vec::new(),
+        }];
+        let new = old.clone();
+        let stream = StreamName::new("cam/1").unwrap();
+        let remote = Some("192.0.2.1:554".parse().unwrap());
+        let stays = |pulled| {
+            let ip = whereabouts(pulled, None, remote);
+            stays(&old, &new, "", Action::Publish, &stream, ip)
+        };
+        assert!(stays(true));
+        assert!(!stays(false), "nobody of no name may publish here");
     }
 }
