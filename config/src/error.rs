@@ -12,7 +12,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum Error {
     /// The file itself cannot be read.
-    #[error("cannot read {}: {source}", path.display())]
+    #[error("cannot read {}: {source}{}", path.display(), hint(source))]
     Read {
         /// Which file.
         path: PathBuf,
@@ -106,6 +106,16 @@ impl fmt::Display for Problem {
             write!(f, "{}: ", self.key)?;
         }
         f.write_str(&self.text)
+    }
+}
+
+/// Docker makes a directory of a file that is to be mounted and is not there.
+fn hint(source: &std::io::Error) -> &'static str {
+    match source.kind() {
+        std::io::ErrorKind::IsADirectory => {
+            "; name a file (a container mounts a directory where the host has no such file)"
+        }
+        _ => "",
     }
 }
 
