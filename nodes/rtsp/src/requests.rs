@@ -224,15 +224,15 @@ impl Connection {
         let (None, Some(found)) = (&self.registered, &self.found) else {
             return true;
         };
-        let most = self
-            .shared
-            .config
-            .settings
-            .now()
-            .fabric
-            .limits
-            .sessions_per_address;
-        let Some(share) = self.shared.config.shares.take(self.peer.ip(), most) else {
+        let settings = self.shared.config.settings.now();
+        let ip = self.peer.ip();
+        // A proxy's address is that of many.
+        let by_proxy = settings.trusted_proxies.rtsp.iter().any(|rule| rule.contains(ip));
+        let most = match by_proxy {
+            true => 0,
+            false => settings.fabric.limits.sessions_per_address,
+        };
+        let Some(share) = self.shared.config.shares.take(ip, most) else {
             return false;
         };
         let connection = self.entered.line.id();

@@ -433,3 +433,22 @@ async fn a_fixed_rtcp_port_is_kept_where_the_rtp_port_is_free_to_choose() {
     assert_eq!(server.addresses().rtcp, Some(free));
     assert_ne!(server.addresses().rtp.unwrap().port(), 0);
 }
+
+#[tokio::test]
+async fn a_proxy_has_as_many_connections_and_sessions_as_its_clients() {
+    let mut config = weft_config::Config::default();
+    config.fabric.limits.connections_per_address = 1;
+    config.fabric.limits.sessions_per_address = 1;
+    config.trusted_proxies.rtsp = vec!["127.0.0.1".parse().unwrap()];
+    let server = mock::start_with(ServerConfig {
+        settings: weft_config::Live::fixed(config),
+        ..mock::config()
+    });
+    let mut clients = Vec::new();
+    for _ in 0..3 {
+        let mut client = Client::connect(&server).await;
+        client.play("video", &[0]).await;
+        clients.push(client);
+    }
+    assert_eq!(server.counter("rtsp_sessions"), 3);
+}
