@@ -11,6 +11,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::runtime::Handle;
+use tokio::time::Instant;
 use weft_config::HttpAuth;
 
 /// Questions open at once.
@@ -22,6 +23,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// How long an allowed answer is known: what the server withdraws ends a little later.
 const KNOWN_FOR: Duration = Duration::from_secs(3);
 const KNOWN: usize = 4096;
+/// How often the log is told why the server does not answer.
+const SAID_EVERY: Duration = Duration::from_secs(10);
 
 /// What is asked; the field names are MediaMTX's.
 #[derive(Serialize)]
@@ -53,6 +56,7 @@ pub(crate) struct Callback {
     keys: Keys,
     answers: Answers<Answer>,
     waiting: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    said: Arc<Mutex<Option<Instant>>>,
     runtime: Handle,
     counters: Arc<Counters>,
 }
@@ -64,6 +68,7 @@ impl Callback {
             keys: Keys::new(),
             answers: Answers::new(OPEN, KNOWN, KNOWN_FOR),
             waiting: Arc::default(),
+            said: Arc::default(),
             runtime,
             counters,
         }
@@ -126,16 +131,19 @@ impl Callback {
         let post = || {
             let body = serde_json::to_string(question).unwrap_or_default();
             let (address, client) = (http.address.clone(), self.clients.get(&http.fingerprint));
-            let counters = Arc::clone(&self.counters);
+            let (counters, said) = (Arc::clone(&self.counters), Arc::clone(&self.said));
             async move {
                 count(&counters.callback_asked);
                 match tokio::time::timeout(PATIENCE, post(client, &address, body)).await {
                     Ok(Ok(answer)) => answer,
                     Ok(Err(error)) => {
-                        tracing::debug!(error = words(error), "authentication server failed");
+                        say(&said, &words(error));
                         Answer::Nothing
                     }
-                    Err(_) => Answer::Nothing,
+                    Err(_) => {
+                        say(&said, "it did not answer in time");
+                        Answer::Nothing
+                    }
                 }
             }
         };
@@ -149,6 +157,19 @@ impl Callback {
                 answer
             }
         }
+    }
+}
+
+/// Tells why there was no answer, once in a while: whoever asks must not fill the log.
+fn say(said: &Mutex<Option<Instant>>, error: &str) {
+    let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
+    let now = Instant::now();
+    if said.is_none_or(|last| now >= last + SAID_EVERY) {
+        *said = Some(now);
+        tracing::warn!(
+            error,
+            "the authentication server (authHTTPAddress) cannot be asked"
+        );
     }
 }
 

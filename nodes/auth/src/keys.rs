@@ -132,7 +132,16 @@ async fn follow(
                 Err(error) => {
                     count(&counters.jwks_failed);
                     // Each failure: they come seldom by themselves.
-                    tracing::warn!(error, "keys of tokens cannot be fetched; the last ones hold");
+                    let there = {
+                        let known = known.borrow();
+                        known.keys.is_some() && known.source == source
+                    };
+                    let now = if there {
+                        "the last ones hold"
+                    } else {
+                        "no token can be judged"
+                    };
+                    tracing::warn!(error, now, "keys of tokens cannot be fetched from authJWTJWKS");
                 }
             }
             known.send_modify(|known| {

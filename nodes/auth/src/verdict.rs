@@ -7,8 +7,9 @@ use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::time::Duration;
 use tokio::time::Instant;
+use weft_config::Action;
 
-/// One log line per kind in this time.
+/// One log line per kind and action in this time.
 const PERIOD: Duration = Duration::from_secs(10);
 /// Characters of a client's words that a log line shows.
 const SHOWN: usize = 120;
@@ -97,12 +98,15 @@ pub(crate) fn count(counter: &AtomicU64) {
     counter.fetch_add(1, Relaxed);
 }
 
-/// When each kind of line was written last, and how many it stands for.
+/// Actions there are: a scraper that is refused must not hide a publisher that is.
+const ACTIONS: usize = 6;
+
+/// When each kind of line was written last about each action, and how many it stands for.
 #[derive(Debug, Default)]
-pub(crate) struct Log([Mutex<(Option<Instant>, u64)>; 5]);
+pub(crate) struct Log([Mutex<(Option<Instant>, u64)>; 5 * ACTIONS]);
 
 impl Log {
-    /// Counts and logs a refusal: one line per kind and period, without anything that was shown.
+    /// Counts and logs a refusal: one line per kind, action and period, without anything that was shown.
     pub(crate) fn note(&self, counters: &Counters, request: &Request, no: &No) {
         let counter = match no {
             No::Nothing => &counters.nothing,
@@ -112,7 +116,7 @@ impl Log {
             No::Unavailable(_) => &counters.unavailable,
         };
         count(counter);
-        let Some(more) = self.pass(no.kind()) else {
+        let Some(more) = self.pass(row(no, request.action)) else {
             return;
         };
         let (action, protocol, ip, why) = (
@@ -131,8 +135,8 @@ impl Log {
         }
     }
 
-    fn pass(&self, kind: usize) -> Option<u64> {
-        let mut state = self.0.get(kind)?.lock().unwrap_or_else(PoisonError::into_inner);
+    fn pass(&self, row: usize) -> Option<u64> {
+        let mut state = self.0.get(row)?.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         if state.0.is_some_and(|last| now < last + PERIOD) {
             state.1 += 1;
@@ -143,9 +147,36 @@ impl Log {
     }
 }
 
+/// Which entry of the log's table it is.
+fn row(no: &No, action: Action) -> usize {
+    no.kind() * ACTIONS + action as usize
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_kind_and_action_has_a_line_of_its_own() {
+        let kinds = [
+            No::Nothing,
+            No::Login(""),
+            No::Address,
+            No::TooMany(PERIOD),
+            No::Unavailable(""),
+        ];
+        let actions = [
+            Action::Publish,
+            Action::Read,
+            Action::Playback,
+            Action::Api,
+            Action::Metrics,
+            Action::Pprof,
+        ];
+        let rows = kinds.iter().flat_map(|no| actions.map(|action| row(no, action)));
+        let rows: Vec<usize> = rows.collect();
+        assert_eq!(rows, (0..5 * ACTIONS).collect::<Vec<_>>());
+    }
 
     #[tokio::test(start_paused = true)]
     async fn one_line_per_kind_and_period_tells_of_the_others() {
