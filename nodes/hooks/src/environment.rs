@@ -37,6 +37,11 @@ impl Environment {
         all
     }
 
+    /// The stream that the command is about, where it is about one.
+    pub(crate) fn stream(&self) -> Option<&str> {
+        self.0.get("MTX_PATH").map(String::as_str)
+    }
+
     /// `MTX_<WHO>_TYPE` and `MTX_<WHO>_ID`.
     pub(crate) fn who(self, who: &str, kind: &str, id: SessionId) -> Self {
         self.with(&format!("MTX_{who}_TYPE"), kind)

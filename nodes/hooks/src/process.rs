@@ -28,8 +28,10 @@ const LINE: usize = 1024;
 pub(crate) enum Error {
     #[error("the command line makes no sense: {0}")]
     Words(#[from] words::Error),
-    #[error("it cannot be started: {0}")]
-    Start(#[from] io::Error),
+    #[error("{program} cannot be started: {source}")]
+    Start { program: String, source: io::Error },
+    #[error("it cannot be waited for: {0}")]
+    Wait(#[from] io::Error),
 }
 
 /// When a command is to end.
@@ -65,7 +67,11 @@ pub(crate) async fn run(
         .stderr(output())
         .process_group(0)
         .kill_on_drop(true)
-        .spawn()?;
+        .spawn()
+        .map_err(|source| Error::Start {
+            program: program.chars().take(LINE).collect(),
+            source,
+        })?;
     one(&counters.started);
     let group = child
         .id()

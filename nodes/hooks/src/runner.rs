@@ -126,7 +126,8 @@ impl Inner {
         let Ok(_place) = self.places.try_acquire() else {
             one(&counters.refused);
             if let Some(more) = self.limiter.pass() {
-                tracing::warn!(what, more, "command not run: too many commands of hooks run");
+                let stream = environment.stream();
+                tracing::warn!(what, stream, more, "command not run: too many commands of hooks run");
             }
             return;
         };
@@ -145,7 +146,8 @@ impl Inner {
         one(&counters.failed);
         if let Some(more) = self.limiter.pass() {
             // Without its line: it may hold a password.
-            tracing::warn!(what, why, more, "command failed");
+            let stream = environment.stream();
+            tracing::warn!(what, stream, why, more, "command failed");
         }
     }
 }

@@ -145,6 +145,8 @@ async fn what_is_to_be_restarted_is_five_seconds_after_its_end_and_not_once_its_
         assert_eq!(counters.failed.load(Relaxed), failed + 1);
         sleep(Duration::from_millis(100)).await;
     }
+    // Not in the very moment in which it is started again.
+    sleep(Duration::from_millis(100)).await;
     drop(running);
     let failed = counters.failed.load(Relaxed);
     sleep(Duration::from_secs(60)).await;
