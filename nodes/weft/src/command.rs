@@ -11,6 +11,7 @@ use crate::traces::{Exporter, Spans};
 use crate::{logging, signals};
 use anyhow::Context;
 use std::io::Write;
+use std::path::Path;
 use std::process::ExitCode;
 use tokio_util::sync::CancellationToken;
 use tracing_subscriber::fmt::format::Writer;
@@ -55,10 +56,19 @@ pub(crate) fn serve(
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
                 tracing::error!("{error}");
+                if let Some(file) = logging::only_file() {
+                    complain(&error, &file);
+                }
                 ExitCode::FAILURE
             }
         },
     )
+}
+
+/// A node that ends at once must not do so without a word to whoever has started it.
+#[allow(clippy::print_stderr)] // the log goes elsewhere
+fn complain(error: &anyhow::Error, log: &Path) {
+    eprintln!("weft: {error}\n  the log is in {}", log.display());
 }
 
 async fn run(

@@ -49,7 +49,11 @@ pub(crate) fn ask(url: &str) -> ExitCode {
 }
 
 async fn answer(url: &str) -> Result<(), String> {
-    let mut url = Url::parse(url).map_err(|error| format!("'{url}' is no URL: {error}"))?;
+    let mut url = Url::parse(url).map_err(|_| {
+        format!(
+            "'{url}' is no URL; write http://HOST:9997, or weft FILE health for the node of a configuration"
+        )
+    })?;
     if url.path() == "/" {
         url.set_path(PLACE);
     }
@@ -62,14 +66,24 @@ async fn answer(url: &str) -> Result<(), String> {
         .tls_danger_accept_invalid_certs(is_own(&url))
         .build()
         .map_err(|error| error.to_string())?;
+    let asked = url.clone();
     let answer = client.get(url).send().await;
-    let answer = answer.map_err(|error| format!("no answer: {error}"))?;
+    let answer = answer.map_err(|error| format!("no answer from {asked}: {}", cause(&error)))?;
     let status = answer.status();
     if status.is_success() {
         return Ok(());
     }
     let body = answer.text().await.unwrap_or_default();
     Err(format!("{status}: {body}"))
+}
+
+/// The innermost reason: the others say only that something was sent.
+fn cause(error: &dyn std::error::Error) -> String {
+    let mut error = error;
+    while let Some(inner) = error.source() {
+        error = inner;
+    }
+    error.to_string()
 }
 
 fn is_own(url: &Url) -> bool {
@@ -84,6 +98,17 @@ fn is_own(url: &Url) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn who_asks_nobody_is_told_whom_and_why() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        drop(listener);
+        let why = answer(&url).await.unwrap_err();
+        assert!(why.contains(&url) && why.contains("refused"), "{why}");
+        let why = answer("weft.yml").await.unwrap_err();
+        assert!(why.contains("weft FILE health"), "{why}");
+    }
 
     #[test]
     fn a_node_is_asked_where_its_configuration_says_it_answers() {

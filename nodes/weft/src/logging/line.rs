@@ -74,7 +74,8 @@ impl<'a> Line<'a> {
         };
         text.push_str(&one_line(&self.fields.message));
         // Writing to a string does not fail.
-        for (name, value) in &self.fields.rest {
+        let doubled = |name: &str| name == "node" && !self.node.is_empty();
+        for (name, value) in self.fields.rest.iter().filter(|(name, _)| !doubled(name)) {
             _ = match value.as_str() {
                 Some(value) => write!(text, " {name}={}", word(value)),
                 None => write!(text, " {name}={value}"),

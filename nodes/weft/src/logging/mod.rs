@@ -11,6 +11,7 @@ use crate::traces::Spans;
 use line::{Line, Style};
 use sink::Sink;
 use std::io::IsTerminal;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{OnceLock, PoisonError, RwLock};
 use std::time::Duration;
@@ -112,6 +113,16 @@ pub(crate) fn set_destinations(settings: &LogSettings) {
         let sinks = open(settings);
         *log.sinks.write().unwrap_or_else(PoisonError::into_inner) = (settings.clone(), sinks);
     }
+}
+
+/// The log file, where it is all there is: then nothing of the log is seen where the program was started.
+pub(crate) fn only_file() -> Option<PathBuf> {
+    let sinks = LOG.get()?.sinks.read().unwrap_or_else(PoisonError::into_inner);
+    is_only_file(&sinks.0).then(|| sinks.0.file.clone())
+}
+
+fn is_only_file(settings: &LogSettings) -> bool {
+    settings.destinations.iter().all(|to| *to == LogDestination::File)
 }
 
 /// Opens the log file anew; false when there is none.

@@ -4,6 +4,7 @@
 use super::Node;
 use std::fmt::Write;
 use std::net::SocketAddr;
+use weft_config::LogDestination;
 
 /// What stands for a stream's name in the lines.
 const ANY_STREAM: &str = "STREAM";
@@ -62,6 +63,9 @@ impl Node {
                 "            {}/metrics",
                 url("http", address, a.metrics_tls)
             );
+        }
+        if self.config.log.destinations.contains(&LogDestination::File) {
+            _ = writeln!(text, "  log       {}", self.config.log.file.display());
         }
         if !self.config.fabric.nats.servers.is_empty() {
             _ = writeln!(text, "  bus       {}", self.config.fabric.nats.servers.join(", "));
