@@ -8,7 +8,7 @@ use crate::task::Hub;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
-use tracing::{info, warn};
+use tracing::{debug, warn};
 use weft_bus::{Delivery, MediaFilter, RequestError, Subscription};
 use weft_rtsp_server::Refusal;
 use weft_wire::{OwnerInfo, StreamState};
@@ -39,7 +39,7 @@ impl Hub {
             }
         };
         add(&self.shared.counters.hubs_opened, 1);
-        info!(stream = %self.shared.stream, node = %owner.node, epoch = %owner.epoch, "hub opened");
+        debug!(stream = %self.shared.stream, other = %owner.node, epoch = %owner.epoch, "owner found");
         self.described = owner.tracks;
         Ok(subscription)
     }

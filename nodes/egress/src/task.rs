@@ -398,6 +398,8 @@ impl Hub {
 
     fn finish(mut self, exit: Exit) {
         let stream = &self.shared.stream;
+        // Nobody has ended it: the log says why the hub did not stay.
+        let idle = matches!(exit, Exit::Idle);
         let reason = match exit {
             Exit::Refused(refusal) => {
                 debug!(%stream, ?refusal, "hub not opened");
@@ -411,7 +413,8 @@ impl Hub {
         };
         self.shared.face().state = HubState::Ended(reason);
         let session = self.repair.session().map(tracing::field::display);
-        info!(%stream, session, reason = reason.token(), readers = self.readers.len(), "hub closed");
+        let told = if idle { "no-readers" } else { reason.token() };
+        info!(%stream, session, reason = told, readers = self.readers.len(), "hub closed");
         self.close_readers(reason);
         self.egress.retire(&self.shared, true);
     }

@@ -19,9 +19,9 @@ pub struct Keys {
 pub enum Error {
     /// Neither file is there, and both have the names that nobody has chosen.
     #[error(
-        "{}, {}: TLS is on and neither {} nor {} exists; make a pair with\n  openssl req -x509 -newkey ec -pkeyopt \
+        "{}, {}: TLS is on and neither {} nor {} exists; make a pair with: openssl req -x509 -newkey ec -pkeyopt \
          ec_paramgen_curve:P-256 -nodes -days 365 -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 \
-         -keyout {} -out {}\nor name one that you have",
+         -keyout {} -out {}; or name one that you have",
         keys.certificate, keys.key, certificate.display(), key.display(), key.display(), certificate.display()
     )]
     Absent {
