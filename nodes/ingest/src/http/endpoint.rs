@@ -9,6 +9,7 @@ use crate::placement::Placed;
 use crate::remote::Target;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
+use std::net::SocketAddr;
 use weft_wire::{ResourceMethod, SessionId, StreamName};
 
 /// The parameter by which a publisher shows the session it comes from: `{node}.{secret}`.
@@ -78,8 +79,11 @@ async fn publish(request: &HttpRequest, payload: web::Payload, state: &State) ->
         reached_at: request.conn_data::<ReachedAt>().map(|at| at.0),
         moves: moves(request, &stream, state).await,
     };
-    let address = request.peer_addr().map(|address| address.to_string());
-    let peer = address.unwrap_or_default();
+    // An IPv4 client of a port of both kinds is written as everywhere else.
+    let address = request
+        .peer_addr()
+        .map(|address| SocketAddr::new(address.ip().to_canonical(), address.port()));
+    let peer = address.map(|address| address.to_string()).unwrap_or_default();
     let placed = state.place(publish, peer.clone()).await?;
     tracing::info!(%stream, session = %placed.session, peer, at = %placed.node, "publisher offered");
     Ok(created(state, &stream, &query, placed))
