@@ -213,6 +213,10 @@ impl Inner {
             found,
         };
         let mut table = lock(&self.table);
+        // Whoever ends this clears the table behind it.
+        if self.over.is_cancelled() {
+            return false;
+        }
         // Another node may have asked at the same moment: what was begun for it is not begun again.
         let there = table.get_mut(&request.stream);
         if there.is_some_and(|entry| entry.renew(&request.node, now)) {

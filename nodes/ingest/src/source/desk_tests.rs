@@ -102,6 +102,11 @@ async fn what_two_nodes_ask_for_at_once_is_begun_once_for_both() {
     }
     assert_eq!(value(&hooks, "weft_hooks_commands_started_total"), 1);
     sources.end();
+    // A demand that was on its way when the node ended begins nothing behind its back.
+    let settings = sources.0.fabric.config.settings.now();
+    let found = settings.paths.find(&stream("test")).unwrap();
+    assert!(!sources.0.begin(asked("one"), found, Instant::now()));
+    assert!(lock(&sources.0.table).is_empty());
     hooks.shutdown().await;
     assert_eq!(value(&hooks, "weft_hooks_commands_running"), 0);
 }

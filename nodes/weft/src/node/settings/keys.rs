@@ -173,7 +173,7 @@ mod tests {
         let rows = page
             .lines()
             .filter_map(|line| line.strip_prefix("| `")?.split('`').next());
-        let blocks = ["pathDefaults.", "fabric.nats.", "auth"];
+        let blocks = ["pathDefaults.", "paths.", "fabric.nats.", "auth"];
         let own = |key: &&str| !blocks.iter().any(|block| key.starts_with(block)) && !key.starts_with("hls");
         let mut all = 0;
         for key in rows
