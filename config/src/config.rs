@@ -271,7 +271,8 @@ pub struct Nats {
 pub struct Limits {
     /// `publishers` on this node.
     pub publishers: usize,
-    /// `pendingPublishers`: publishers whose media has not come yet.
+    /// `pendingPublishers`: publishers whose media has not come yet; a quarter of them, but at least 4, of one client
+    /// address.
     pub pending_publishers: usize,
     /// `readers` on this node.
     pub readers: usize,

@@ -65,6 +65,9 @@ pub struct IngestConfig {
     pub allow_origin: String,
     /// ICE servers named in `Link` headers.
     pub ice_servers: Vec<IceServer>,
+    /// What each client address has of this node, readers included: `fabric.limits.sessionsPerAddress` of the settings
+    /// is its bound.
+    pub shares: weft_limits::Shares,
     /// Paths and whatever else may change while the node runs.
     pub settings: weft_config::Live,
     /// Who may publish.
@@ -81,6 +84,7 @@ impl Default for IngestConfig {
             max_waiting: 500,
             allow_origin: "*".to_owned(),
             ice_servers: Vec::new(),
+            shares: weft_limits::Shares::default(),
             settings: weft_config::Live::default(),
             gate: weft_auth::Gate::open(),
             hooks: weft_hooks::Hooks::none(),

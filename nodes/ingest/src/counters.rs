@@ -46,6 +46,8 @@ counters! {
     refused_conflict => "weft_ingest_refused_conflict_total",
     /// Offers refused: the node is full.
     refused_full => "weft_ingest_refused_full_total",
+    /// Offers refused: their client's address has as many publishers and readers, or publishers without media, as it may.
+    refused_address => "weft_ingest_refused_address_total",
     /// Offers refused: the bus is away or the node is shutting down.
     refused_unavailable => "weft_ingest_refused_unavailable_total",
     /// Offers that another node took for this one.

@@ -47,6 +47,9 @@ pub enum Error {
     /// The node has as many publishers as it may.
     #[error("this node is full: {0}")]
     Full(&'static str),
+    /// The client's address has as much of this node as it may; others may have more.
+    #[error("{0}")]
+    OfAddress(&'static str),
     /// The node takes nobody new because it will end; another node may.
     #[error("this node is draining, try again")]
     Draining,
@@ -64,7 +67,7 @@ pub enum Error {
     /// What another node answered to an offer that was passed on to it: its status and words.
     #[error("{words}")]
     Elsewhere {
-        /// 400, 406 or 409.
+        /// 400, 406, 409 or 429.
         status: u16,
         /// What is wrong.
         words: String,
@@ -138,7 +141,7 @@ impl Error {
             Self::Elsewhere { status, .. } => {
                 StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
             }
-            Self::Denied(Denied::TooMany(_)) | Self::TooOften(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Denied(Denied::TooMany(_)) | Self::TooOften(_) | Self::OfAddress(_) => StatusCode::TOO_MANY_REQUESTS,
             Self::Denied(Denied::Unavailable(_)) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Denied(_) => StatusCode::UNAUTHORIZED,
             Self::NotFound => StatusCode::NOT_FOUND,

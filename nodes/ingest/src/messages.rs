@@ -9,6 +9,7 @@ use actix::{Addr, Message};
 use std::net::IpAddr;
 use std::sync::Arc;
 use uuid::Uuid;
+use weft_limits::Share;
 use weft_rtc::PeerAddresses;
 use weft_wire::{CloseReason, Epoch, SessionId, StreamName};
 
@@ -53,6 +54,8 @@ pub(crate) struct Entry {
     pub(crate) live: Arc<Live>,
     pub(crate) actor: Addr<Session>,
     pub(crate) peer: Arc<dyn Peer>,
+    /// What it takes of what its client's address may have; `None` where that is not known, and for pulled sources.
+    pub(crate) _share: Option<Arc<Share>>,
 }
 
 /// To `Sessions`: all running sessions.

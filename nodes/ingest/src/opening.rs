@@ -19,6 +19,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 use uuid::Uuid;
+use weft_limits::Share;
 use weft_rtc::{MediaReceiver, NegotiatedTrack};
 use weft_wire::{MediaKind, SessionId, StreamName};
 
@@ -26,6 +27,8 @@ use weft_wire::{MediaKind, SessionId, StreamName};
 pub(crate) struct Opening {
     pub(crate) stream: StreamName,
     pub(crate) client: Client,
+    /// Let go of with the session, or with whatever part of it came to be.
+    pub(crate) share: Option<Share>,
     /// The session it comes from: its name is no conflict.
     pub(crate) moves: Option<SessionId>,
     pub(crate) secret: Uuid,
@@ -112,5 +115,11 @@ fn open(
         told
     };
     let receiver = Receiver::new(Arc::clone(&live), tracks, outlet, Box::new(tell));
-    (Entry { live, actor, peer }, Box::new(receiver))
+    let entry = Entry {
+        live,
+        actor,
+        peer,
+        _share: opening.share.map(Arc::new),
+    };
+    (entry, Box::new(receiver))
 }

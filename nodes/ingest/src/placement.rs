@@ -6,6 +6,7 @@ use crate::error::Error;
 use crate::http::State;
 use crate::messages::Publish;
 use crate::opening;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 use tokio::time::{Instant, timeout};
 use uuid::Uuid;
@@ -79,6 +80,19 @@ impl State {
     }
 }
 
+/// A client's address for another node, which counts by it: where a trusted proxy names another one than the connection's,
+/// that one, of which no port is known.
+fn known(connected: String, ip: Option<IpAddr>) -> String {
+    let same = |ip: IpAddr| {
+        let address: Option<SocketAddr> = connected.parse().ok();
+        address.is_some_and(|address| address.ip().to_canonical() == ip.to_canonical())
+    };
+    match ip {
+        Some(ip) if !same(ip) => SocketAddr::new(ip, 0).to_string(),
+        _ => connected,
+    }
+}
+
 /// The other nodes asked for one offer.
 struct Search<'a> {
     state: &'a State,
@@ -94,7 +108,7 @@ impl<'a> Search<'a> {
             node: state.node.clone(),
             stream: publish.stream.clone(),
             principal: publish.client.principal.clone(),
-            client,
+            client: known(client, publish.client.ip),
             // Whatever stands there may be a credential, and the client has been authenticated: it stays here.
             query: String::new(),
             user_agent: publish.client.user_agent.clone(),
@@ -161,7 +175,7 @@ impl<'a> Search<'a> {
                     answer,
                 }));
             }
-            Ok(Ok(NodeReply::Offer(reply))) if matches!(reply.status, 400 | 406 | 409) => {
+            Ok(Ok(NodeReply::Offer(reply))) if matches!(reply.status, 400 | 406 | 409 | 429) => {
                 return Err(Error::Elsewhere {
                     status: reply.status,
                     words: reply.body,

@@ -8,6 +8,24 @@ use std::time::SystemTime;
 use weft_config::{Found, PathConf, Source};
 use weft_wire::StreamName;
 
+/// One client address may have this part of the publishers without media yet: nobody alone keeps all others out.
+const WAITING_SHARE: usize = 4;
+/// And always as many as this: a household's worth that comes back at once.
+const WAITING_LEAST: usize = 4;
+
+/// How many publishers there may be; `usize::MAX`: no limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bounds {
+    /// In all.
+    pub(crate) publishers: usize,
+    /// Without media yet.
+    pub(crate) waiting: usize,
+    /// Without media yet, of one client address.
+    pub(crate) waiting_of_address: usize,
+    /// Publishers and readers of one client address; 0: no limit.
+    pub(crate) of_address: usize,
+}
+
 impl IngestConfig {
     /// The path that a stream comes under.
     ///
@@ -30,17 +48,23 @@ impl IngestConfig {
         }
     }
 
-    /// Most publishers at once, and most of them without media yet, as the configuration is now; `usize::MAX`: no limit.
-    pub(crate) fn bounds(&self) -> (usize, usize) {
+    /// How many there may be as the configuration is now.
+    pub(crate) fn bounds(&self) -> Bounds {
         let live = self.settings.now().fabric.limits;
         let lower = |fixed: usize, live: usize| {
             let some = |limit: usize| if limit == 0 { usize::MAX } else { limit };
             some(fixed).min(some(live))
         };
-        (
-            lower(self.max_publishers, live.publishers),
-            lower(self.max_waiting, live.pending_publishers),
-        )
+        let waiting = lower(self.max_waiting, live.pending_publishers);
+        Bounds {
+            publishers: lower(self.max_publishers, live.publishers),
+            waiting,
+            waiting_of_address: match waiting {
+                usize::MAX => usize::MAX,
+                waiting => (waiting / WAITING_SHARE).max(WAITING_LEAST),
+            },
+            of_address: live.sessions_per_address,
+        }
     }
 
     /// The ICE servers that a publisher is told of now, with a login of its own where they want one.

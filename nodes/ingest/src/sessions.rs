@@ -4,24 +4,28 @@
 use crate::config::{CLOSED_MEMORY, CLOSED_MEMORY_MAX, Identity};
 use crate::counters::{Counters, add};
 use crate::error::Error;
+use crate::live::Client;
 use crate::messages::{
     Claimed, Close, CloseAll, Closing, Drain, Entry, Find, Found, Gone, List, MoveUrl, Outranked, Publish,
     Published,
 };
 use crate::opening::{Opening, answer};
 use crate::ownership::Fabric;
+use crate::rules::Bounds;
 use crate::steer::Answerer;
 use actix::fut::wrap_future;
 use actix::{
     Actor, ActorFutureExt, AsyncContext, Context, Handler, MessageResult, ResponseActFuture, WrapFuture,
 };
 use std::collections::{HashMap, VecDeque};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use uuid::Uuid;
 use weft_bus::BusState;
+use weft_limits::{Address, Share};
 use weft_wire::{CloseReason, PublisherWord, StreamState};
 
 /// Mailbox; senders wait for room.
@@ -36,8 +40,8 @@ pub(crate) struct Sessions {
     answerer: Arc<dyn Answerer>,
     counters: Arc<Counters>,
     open: HashMap<Uuid, Entry>,
-    /// Offers being answered.
-    pending: usize,
+    /// Offers being answered, and whose they are.
+    pending: HashMap<Uuid, Option<Address>>,
     closed: HashMap<Uuid, CloseReason>,
     /// Secrets in `closed` in order of their close.
     closed_order: VecDeque<(Instant, Uuid)>,
@@ -62,7 +66,7 @@ impl Sessions {
             answerer,
             counters,
             open: HashMap::new(),
-            pending: 0,
+            pending: HashMap::new(),
             closed: HashMap::new(),
             closed_order: VecDeque::new(),
             shutting: None,
@@ -71,25 +75,27 @@ impl Sessions {
         }
     }
 
-    /// Whether one more publisher may come.
-    fn admit(&self) -> Result<(), Error> {
+    /// Whether one more publisher may come, and what it takes of its address's share.
+    fn admit(&self, client: &Client) -> Result<Option<Share>, Error> {
         if self.shutting.is_some() {
             return Err(Error::Unavailable("this node is shutting down".to_owned()));
         }
         if self.draining.is_some() {
             return Err(Error::Draining);
         }
-        let (publishers, waiting) = self.fabric.config.bounds();
-        let all = self.open.len() + self.pending;
-        if all >= publishers {
+        let bounds = self.fabric.config.bounds();
+        // First, so that whoever has its share already is sent to no other node either.
+        let share = client.ip.map(|ip| self.share(ip, &bounds)).transpose()?;
+        let all = self.open.len() + self.pending.len();
+        if all >= bounds.publishers {
             return Err(Error::Full(
                 "as many publishers as fabric.limits.publishers allows",
             ));
         }
         // Counted only when it could matter: it looks into every session.
-        if all >= waiting {
-            let waits = |e: &&Entry| e.live.status().state == StreamState::Waiting;
-            if self.open.values().filter(waits).count() + self.pending >= waiting {
+        if all >= bounds.waiting {
+            let waiting = self.open.values().filter(|entry| waits(entry)).count();
+            if waiting + self.pending.len() >= bounds.waiting {
                 return Err(Error::Full(
                     "as many publishers without media yet as fabric.limits.pendingPublishers allows",
                 ));
@@ -102,8 +108,30 @@ impl Sessions {
         }
         match *self.fabric.bus.state().borrow() {
             BusState::Away => Err(Error::Unavailable("the bus is away".to_owned())),
-            BusState::Connected(_) => Ok(()),
+            BusState::Connected(_) => Ok(share),
         }
+    }
+
+    /// One more for this address, where that may have it.
+    fn share(&self, ip: IpAddr, bounds: &Bounds) -> Result<Share, Error> {
+        let share = (self.fabric.config.shares.take(ip, bounds.of_address)).ok_or(Error::OfAddress(
+            "this address has as many sessions as it may (fabric.limits.sessionsPerAddress)",
+        ))?;
+        // As above.
+        if self.open.len() + self.pending.len() >= bounds.waiting_of_address {
+            let address = Address::from(ip);
+            let asked = self.pending.values().filter(|of| **of == Some(address));
+            let there = self.open.values().filter(|entry| {
+                let of = entry.live.client.ip.map(Address::from);
+                of == Some(address) && waits(entry)
+            });
+            if asked.count() + there.count() >= bounds.waiting_of_address {
+                return Err(Error::OfAddress(
+                    "this address has as many publishers without media yet as it may (a quarter of fabric.limits.pendingPublishers)",
+                ));
+            }
+        }
+        Ok(share)
     }
 
     fn remember(&mut self, secret: Uuid, reason: CloseReason) {
@@ -155,7 +183,7 @@ impl Sessions {
     }
 
     fn recount(&self) {
-        self.count.send_replace(self.open.len() + self.pending);
+        self.count.send_replace(self.open.len() + self.pending.len());
     }
 
     /// Closes without waiting for it.
@@ -164,6 +192,11 @@ impl Sessions {
         // Fails only when the session is over.
         ctx.spawn(wrap_future(sent).map(|_, _, _| ()));
     }
+}
+
+/// Its media has not come yet.
+fn waits(entry: &Entry) -> bool {
+    entry.live.status().state == StreamState::Waiting
 }
 
 impl Actor for Sessions {
@@ -180,15 +213,18 @@ impl Handler<Publish> for Sessions {
     type Result = ResponseActFuture<Self, Result<Published, Error>>;
 
     fn handle(&mut self, publish: Publish, ctx: &mut Self::Context) -> Self::Result {
-        if let Err(refused) = self.admit() {
-            return Box::pin(async { Err(refused) }.into_actor(self));
-        }
-        self.pending += 1;
-        self.recount();
+        let share = match self.admit(&publish.client) {
+            Ok(share) => share,
+            Err(refused) => return Box::pin(async { Err(refused) }.into_actor(self)),
+        };
         let secret = Uuid::new_v4();
+        self.pending
+            .insert(secret, publish.client.ip.map(Address::from));
+        self.recount();
         let opening = Opening {
             stream: publish.stream,
             client: publish.client,
+            share,
             moves: publish.moves,
             secret,
             identity: self.identity.clone(),
@@ -205,7 +241,7 @@ impl Handler<Publish> for Sessions {
         // A task of its own: a panic in it must not end this actor.
         let task = actix_rt::spawn(answered);
         Box::pin(task.into_actor(self).map(move |answered, sessions, ctx| {
-            sessions.pending -= 1;
+            sessions.pending.remove(&secret);
             let entered = match answered {
                 Ok(Ok((answer, entry))) => Ok(sessions.enter(secret, answer, entry, ctx)),
                 Ok(Err(error)) => Err(error),

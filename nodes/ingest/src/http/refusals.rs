@@ -23,6 +23,7 @@ impl Refusals {
         let counter = match error {
             Error::Conflict(_) | Error::Elsewhere { status: 409, .. } => &counters.refused_conflict,
             Error::Full(_) | Error::Draining | Error::NoRoom { .. } => &counters.refused_full,
+            Error::OfAddress(_) | Error::Elsewhere { status: 429, .. } => &counters.refused_address,
             Error::Unavailable(_) | Error::Internal(_) => &counters.refused_unavailable,
             _ => &counters.refused_offer,
         };

@@ -315,6 +315,7 @@ fn ingest(
         override_publisher: true,
         max_publishers: 0,
         max_waiting: usize::MAX,
+        shares: common.shares.clone(),
         settings: common.settings.clone(),
         gate: common.gate.clone(),
         hooks: common.hooks.clone(),
