@@ -2,6 +2,7 @@
 //! bus are the real ones. Here is what the tests share.
 
 mod access;
+mod addresses;
 mod contract;
 mod events;
 mod moves;
