@@ -271,7 +271,7 @@ pub struct Nats {
 pub struct Limits {
     /// `publishers` on this node.
     pub publishers: usize,
-    /// `pendingPublishers`: publishers whose media has not come yet; a quarter of them, but at least 4, of one client
+    /// `pendingPublishers`: publishers whose media has not come yet; half of them, but at least 4, of one client
     /// address.
     pub pending_publishers: usize,
     /// `readers` on this node.

@@ -127,7 +127,12 @@ impl Inner {
             one(&counters.refused);
             if let Some(more) = self.limiter.pass() {
                 let stream = environment.stream();
-                tracing::warn!(what, stream, more, "command not run: too many commands of hooks run");
+                tracing::warn!(
+                    what,
+                    stream,
+                    more,
+                    "command not run: too many commands of hooks run"
+                );
             }
             return;
         };

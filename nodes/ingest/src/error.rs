@@ -141,7 +141,9 @@ impl Error {
             Self::Elsewhere { status, .. } => {
                 StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
             }
-            Self::Denied(Denied::TooMany(_)) | Self::TooOften(_) | Self::OfAddress(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Denied(Denied::TooMany(_)) | Self::TooOften(_) | Self::OfAddress(_) => {
+                StatusCode::TOO_MANY_REQUESTS
+            }
             Self::Denied(Denied::Unavailable(_)) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Denied(_) => StatusCode::UNAUTHORIZED,
             Self::NotFound => StatusCode::NOT_FOUND,

@@ -101,7 +101,13 @@ impl Ingest {
         let sessions: Addr<Sessions> = Sessions::start_in_arbiter(arbiter, move |_| {
             Sessions::new(fabric, identity, answerer, counted, count)
         });
-        let sources = Sources::new(held.clone(), sessions.clone(), tickets, Arc::clone(&counters), arbiter.clone());
+        let sources = Sources::new(
+            held.clone(),
+            sessions.clone(),
+            tickets,
+            Arc::clone(&counters),
+            arbiter.clone(),
+        );
         arbiter.spawn(sources.clone().run());
         Self {
             state: State {

@@ -2,14 +2,14 @@
 //! newcomer may take it over. Who somebody is, and what they may do, is decided before.
 
 use crate::config::IceServer;
-use crate::{IngestConfig, ice};
 use crate::error::Error;
+use crate::{IngestConfig, ice};
 use std::time::SystemTime;
 use weft_config::{Found, PathConf, Source};
 use weft_wire::StreamName;
 
 /// One client address may have this part of the publishers without media yet: nobody alone keeps all others out.
-const WAITING_SHARE: usize = 4;
+const WAITING_SHARE: usize = 2;
 /// And always as many as this: a household's worth that comes back at once.
 const WAITING_LEAST: usize = 4;
 
@@ -70,7 +70,10 @@ impl IngestConfig {
     /// The ICE servers that a publisher is told of now, with a login of its own where they want one.
     pub(crate) fn told_ice_servers(&self) -> Vec<IceServer> {
         let live = self.settings.now();
-        let told = live.ice_servers.iter().map(|server| ice::told(server, SystemTime::now()));
+        let told = live
+            .ice_servers
+            .iter()
+            .map(|server| ice::told(server, SystemTime::now()));
         self.ice_servers.iter().cloned().chain(told).collect()
     }
 

@@ -127,7 +127,7 @@ impl Sessions {
             });
             if asked.count() + there.count() >= bounds.waiting_of_address {
                 return Err(Error::OfAddress(
-                    "this address has as many publishers without media yet as it may (a quarter of fabric.limits.pendingPublishers)",
+                    "this address has as many publishers without media yet as it may (half of fabric.limits.pendingPublishers)",
                 ));
             }
         }
@@ -218,8 +218,7 @@ impl Handler<Publish> for Sessions {
             Err(refused) => return Box::pin(async { Err(refused) }.into_actor(self)),
         };
         let secret = Uuid::new_v4();
-        self.pending
-            .insert(secret, publish.client.ip.map(Address::from));
+        self.pending.insert(secret, publish.client.ip.map(Address::from));
         self.recount();
         let opening = Opening {
             stream: publish.stream,

@@ -24,8 +24,14 @@ pub use message::{
 };
 pub use name::{MAX_ESCAPED_LEN, NameError, NodeName, StreamName, escape, unescape};
 pub use node::{Guest, NodeAddresses, NodeLimits, NodeLoad, NodeRecord, NodeRole};
-pub use node_messages::{CloseReply, CloseRequest, DrainReply, DrainRequest, OfferReply, OfferRequest, PublisherEvent, PublisherWord, ResourceMethod, ResourceReply, ResourceRequest, SessionSecret};
-pub use report::{ConnectionReport, HubReport, IdleReport, NodeReport, PublisherReport, ReaderReport, ReportRequest, SessionDetail};
+pub use node_messages::{
+    CloseReply, CloseRequest, DrainReply, DrainRequest, OfferReply, OfferRequest, PublisherEvent,
+    PublisherWord, ResourceMethod, ResourceReply, ResourceRequest, SessionSecret,
+};
+pub use report::{
+    ConnectionReport, HubReport, IdleReport, NodeReport, PublisherReport, ReaderReport, ReportRequest,
+    SessionDetail,
+};
 pub use subject::{MediaClass, NodeVerb, StreamVerb, Subject};
 pub use time::{CaptureSource, CaptureTime, ClockRate, MediaTime, SentTime};
 pub use track::{Codec, MediaKind, TrackInfo};

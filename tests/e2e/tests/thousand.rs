@@ -163,8 +163,13 @@ fn a_thousand_streams_cost_nothing_unread_are_joined_at_once_and_listed_at_once(
         })
         .await?;
         let (bus, registry, members) = fabric_node(&nats, "synthetic").await?;
+        let mut settings = weft_config::Config::default();
+        // All come at once, from nowhere.
+        settings.fabric.limits.publishers = STREAMS;
+        settings.fabric.limits.pending_publishers = 2 * STREAMS;
         let config = IngestConfig {
-            max_waiting: STREAMS,
+            max_waiting: usize::MAX,
+            settings: weft_config::Live::fixed(settings),
             ..IngestConfig::default()
         };
         let own = NodeName::new("synthetic")?;

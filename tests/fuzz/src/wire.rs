@@ -4,10 +4,10 @@
 use bytes::Bytes;
 use std::fmt::Debug;
 use weft_wire::{
-    CloseReply, CloseRequest, DemandReply, DemandRequest, DrainReply, DrainRequest, KeyframeRequest, Kick, MAX_UNIT_BYTES, Message,
-    NodeName, NodeRecord, NodeReport, OfferReply, OfferRequest, OwnerInfo, OwnerRequest, PublisherEvent,
-    ReportRequest, ResourceReply, ResourceRequest, StreamEnded, StreamName, StreamRecord, Subject, UnitsEnd,
-    UnitsReply, UnitsRequest, decode_batch, encode_batch, nal_units,
+    CloseReply, CloseRequest, DemandReply, DemandRequest, DrainReply, DrainRequest, KeyframeRequest, Kick,
+    MAX_UNIT_BYTES, Message, NodeName, NodeRecord, NodeReport, OfferReply, OfferRequest, OwnerInfo,
+    OwnerRequest, PublisherEvent, ReportRequest, ResourceReply, ResourceRequest, StreamEnded, StreamName,
+    StreamRecord, Subject, UnitsEnd, UnitsReply, UnitsRequest, decode_batch, encode_batch, nal_units,
 };
 
 /// Decodes the input as every message and name there is.

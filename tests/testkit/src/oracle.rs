@@ -5,8 +5,8 @@ use crate::units::{Fingerprint, SourceUnit, fingerprint, length_prefixed};
 use anyhow::{Context, Result, bail, ensure};
 use futures::StreamExt;
 use retina::client::{
-    Credentials, Demuxed, Described, PacketItem, PlayOptions, Session, SessionOptions, SetupOptions, TeardownPolicy,
-    Transport,
+    Credentials, Demuxed, Described, PacketItem, PlayOptions, Session, SessionOptions, SetupOptions,
+    TeardownPolicy, Transport,
 };
 use retina::codec::CodecItem;
 use std::collections::HashMap;
@@ -156,15 +156,16 @@ async fn set_up(url: &str, over: Over, media: &str, teardown: TeardownPolicy) ->
         password: url.password().unwrap_or_default().to_owned(),
     });
     if login.is_some() {
-        url.set_username("").and(url.set_password(None)).ok().context("a URL without its user")?;
+        url.set_username("")
+            .and(url.set_password(None))
+            .ok()
+            .context("a URL without its user")?;
     }
     let options = SessionOptions::default()
         .user_agent("weft-testkit".into())
         .creds(login)
         .teardown(teardown);
-    let mut session = Session::describe(url, options)
-        .await
-        .context("DESCRIBE")?;
+    let mut session = Session::describe(url, options).await.context("DESCRIBE")?;
     let track = session
         .streams()
         .iter()

@@ -82,7 +82,10 @@ fn nodes_to_publish_to_are_given_as_addresses_or_whole_urls() {
 #[test]
 fn flags_are_checked_like_the_file() {
     for (bad, part) in [
-        (&["weft", "ingest", "--nats", "here"][..], "--nats: fabric.nats.servers: 'here' is no server"),
+        (
+            &["weft", "ingest", "--nats", "here"][..],
+            "--nats: fabric.nats.servers: 'here' is no server",
+        ),
         (&["weft", "ingest", "--name", "a b"], "--name: fabric.nodeName: "),
         (
             &["weft", "ingest", "--webrtc", ":9997"],

@@ -10,11 +10,7 @@ use weft_config::Fabric;
 use weft_wire::NodeName;
 
 /// Bus, registry, leases and settings for a role.
-pub(crate) async fn connect(
-    fabric: &Fabric,
-    role: Role,
-    node: &NodeName,
-) -> Result<Ends, StartError> {
+pub(crate) async fn connect(fabric: &Fabric, role: Role, node: &NodeName) -> Result<Ends, StartError> {
     let nats = &fabric.nats;
     if nats.servers.is_empty() {
         if role != Role::Standalone {

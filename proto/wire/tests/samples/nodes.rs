@@ -3,10 +3,11 @@
 
 use super::{EPOCH, REASONS, SESSION, Sample, former, message, node, owner_info};
 use weft_wire::{
-    CloseReason, CloseReply, CloseRequest, ConnectionReport, DrainReply, DrainRequest, HubReport, IdleReport, Incarnation, NodeAddresses,
-    NodeLimits, NodeLoad, NodeRecord, NodeReport, NodeRole, OfferReply, OfferRequest, PublisherEvent,
-    PublisherReport, PublisherWord, ReaderReport, ReportRequest, ResourceMethod, ResourceReply,
-    ResourceRequest, SessionDetail, SessionId, SessionSecret, StreamName, StreamState,
+    CloseReason, CloseReply, CloseRequest, ConnectionReport, DrainReply, DrainRequest, HubReport, IdleReport,
+    Incarnation, NodeAddresses, NodeLimits, NodeLoad, NodeRecord, NodeReport, NodeRole, OfferReply,
+    OfferRequest, PublisherEvent, PublisherReport, PublisherWord, ReaderReport, ReportRequest,
+    ResourceMethod, ResourceReply, ResourceRequest, SessionDetail, SessionId, SessionSecret, StreamName,
+    StreamState,
 };
 
 const SECRET: SessionSecret = SessionSecret([0x5e, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 0xff]);

@@ -54,7 +54,7 @@ fn refused(answer: &Answer, words: &str) {
 }
 
 const SESSIONS: &str = "this address has as many sessions as it may (fabric.limits.sessionsPerAddress)";
-const WAITING: &str = "this address has as many publishers without media yet as it may (a quarter of fabric.limits.pendingPublishers)";
+const WAITING: &str = "this address has as many publishers without media yet as it may (half of fabric.limits.pendingPublishers)";
 
 #[actix::test]
 async fn publishers_and_readers_of_one_address_are_one_count_and_what_ends_is_given_back() {
@@ -95,9 +95,9 @@ async fn an_offer_that_is_not_answered_takes_nothing_of_its_address() {
 }
 
 #[actix::test]
-async fn one_address_has_a_quarter_of_the_places_without_media_and_one_whose_media_came_needs_none() {
+async fn one_address_has_half_of_the_places_without_media_and_one_whose_media_came_needs_none() {
     pause();
-    let node = node(config(0, 20));
+    let node = node(config(0, 10));
     for n in 0..5 {
         assert_eq!(post(&node, &format!("cam/{n}"), OTHER).await.status, 201);
     }
