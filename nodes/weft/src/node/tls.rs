@@ -8,8 +8,11 @@ use tokio::task::JoinSet;
 use weft_config::{Config, Encryption, FaceTls, ListenAddress, Live, TlsFiles};
 use weft_tls::{Acceptor, Certificates, Counters, Keys};
 
+/// The TLS settings of one face.
+type Face = fn(&Config) -> &FaceTls;
+
 /// One face's part of the configuration, and the keys of its files.
-pub(crate) type FaceOf = (fn(&Config) -> &FaceTls, Keys);
+pub(crate) type FaceOf = (Face, Keys);
 
 /// `rtspServerCert`.
 pub(crate) const RTSP: FaceOf = (|config| &config.rtsp_tls, keys("rtspServerCert", "rtspServerKey"));
@@ -34,7 +37,7 @@ const fn keys(certificate: &'static str, key: &'static str) -> Keys {
 #[derive(Default)]
 pub(crate) struct Tls {
     pub(crate) counters: Arc<Counters>,
-    certificates: Vec<(Certificates, fn(&Config) -> &FaceTls)>,
+    certificates: Vec<(Certificates, Face)>,
 }
 
 /// The ports of a face.
