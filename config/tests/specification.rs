@@ -171,11 +171,26 @@ fn the_access_block_lets_one_student_publish_and_nobody_else_do_anything() {
     };
     assert_eq!(permission.action, Action::Publish);
     assert!(permission.path.contains("any/stream"));
+    let left = "authInternalUsers: nobody has the permission to: read, api, metrics; ";
+    assert!(
+        config.notices().iter().any(|notice| notice.starts_with(left)),
+        "{:?}",
+        config.notices()
+    );
+    assert!(
+        !Config::default()
+            .notices()
+            .iter()
+            .any(|notice| notice.contains("nobody"))
+    );
 }
 
 #[test]
 fn the_network_block_bounds_all_paths_and_names_each_ports_certificate() {
     let config = read(NETWORK);
+    let unused = "rtspServerCert: a certificate is given and no port speaks TLS; ";
+    let told = |config: &Config| config.notices().iter().any(|notice| notice.starts_with(unused));
+    assert!(told(&config) && !told(&read(&format!("{NETWORK}listenTLS: :8443\n"))));
     let path = path(&config, "test");
     for rules in [&path.read_ips, &path.publish_ips] {
         let allowed = |ip: &str| {

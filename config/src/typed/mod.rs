@@ -3,6 +3,7 @@
 
 mod auth;
 mod document;
+mod notices;
 mod paths;
 
 use crate::duration::Span;
@@ -35,7 +36,7 @@ pub(crate) fn config(effective: &Effective, faces: Faces) -> (Option<Config>, Ve
         "onEvent",
         &mut problems,
     );
-    let config = Config {
+    let mut config = Config {
         log_level: document.log_level,
         read_timeout: document.read_timeout.0,
         write_timeout: document.write_timeout.0,
@@ -92,6 +93,7 @@ pub(crate) fn config(effective: &Effective, faces: Faces) -> (Option<Config>, Ve
         fabric: fabric(&document.fabric, &mut problems),
         notices: effective.notices(),
     };
+    config.notices.extend(notices::of(&config));
     problems.extend(validate::together(&config, faces));
     (Some(config), problems)
 }
