@@ -199,6 +199,8 @@ struct Place {
 impl Place {
     /// `None`: all are taken.
     fn take(waiting: &Arc<Mutex<HashMap<IpAddr, usize>>>, ip: IpAddr) -> Option<Self> {
+        // One customer's IPv6 network must not take the places of all others.
+        let ip = crate::throttle::network(ip);
         let mut map = waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let taken = map.entry(ip).or_default();
         // overflow: refused; the caller counts it.

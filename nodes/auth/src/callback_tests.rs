@@ -175,3 +175,17 @@ async fn a_server_that_is_not_there_is_told_at_once() {
     ));
     assert!(began.elapsed() < Duration::from_secs(4));
 }
+
+#[test]
+fn one_ipv6_network_has_the_places_of_one_address() {
+    let waiting = Arc::default();
+    let take = |ip: String| super::Place::take(&waiting, ip.parse().unwrap());
+    let places: Vec<_> = (0..super::OPEN_OF_ONE)
+        .filter_map(|host| take(format!("2001:db8:0:1::{host:x}")))
+        .collect();
+    assert_eq!(places.len(), super::OPEN_OF_ONE);
+    assert!(take("2001:db8:0:1::ffff".to_owned()).is_none());
+    assert!(take("2001:db8:0:2::1".to_owned()).is_some());
+    drop(places);
+    assert!(take("2001:db8:0:1::ffff".to_owned()).is_some());
+}

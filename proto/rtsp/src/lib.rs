@@ -24,7 +24,7 @@ pub use transport::{Allowed, Chosen, Lower, ServerPorts, TransportOffer, choose,
 #[non_exhaustive]
 pub enum Error {
     /// The first byte begins neither a message nor an interleaved frame.
-    #[error("byte 0x{0:02x} begins neither a request nor an interleaved frame")]
+    #[error("byte 0x{0:02x} begins neither a request nor an interleaved frame{hint}", hint = hint(*.0))]
     NotRtsp(u8),
     /// The first line is no `METHOD URI RTSP/x.y`.
     #[error("the request line is malformed")]
@@ -43,6 +43,16 @@ pub enum Error {
     BodyTooLarge(u64),
 }
 
+/// The first byte of a TLS handshake (RFC 8446 section 5.1).
+const HANDSHAKE: u8 = 0x16;
+
+fn hint(first: u8) -> &'static str {
+    match first {
+        HANDSHAKE => ": the client speaks TLS, which has a port of its own (rtspEncryption, rtspsAddress)",
+        _ => "",
+    }
+}
+
 impl Error {
     /// What the client is told.
     #[must_use]
@@ -51,5 +61,20 @@ impl Error {
             Self::BodyTooLarge(_) => Status::ENTITY_TOO_LARGE,
             _ => Status::BAD_REQUEST,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_speaks_tls_to_the_plain_port_is_told_so() {
+        assert!(
+            Error::NotRtsp(HANDSHAKE)
+                .to_string()
+                .ends_with("(rtspEncryption, rtspsAddress)")
+        );
+        assert!(Error::NotRtsp(0).to_string().ends_with("interleaved frame"));
     }
 }
