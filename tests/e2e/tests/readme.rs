@@ -46,11 +46,12 @@ const DRAIN: &str = "/v3/node/drain";
 const LISTS: &str = "/v3/nodes/list";
 /// Pages whose commands are run beside what they describe: by `tests/scale/tests/page.rs` and
 /// `nodes/control/tests/control/reference.rs`, guides by `tests/operators`.
-const ELSEWHERE: [&str; 5] = [
+const ELSEWHERE: [&str; 6] = [
     "docs/scaling.md",
     "docs/api.md",
     "docs/guides/deploy.md",
     "docs/guides/migrate-from-mediamtx.md",
+    "docs/guides/tls.md",
     "docs/guides/troubleshoot.md",
 ];
 
