@@ -13,6 +13,8 @@ pub struct Dialogue {
     stream: TcpStream,
     sequence: u32,
     session: Option<String>,
+    /// What has come and is no answer that was taken.
+    bytes: Vec<u8>,
 }
 
 impl Dialogue {
@@ -22,6 +24,7 @@ impl Dialogue {
             stream: TcpStream::connect(address).await?,
             sequence: 0,
             session: None,
+            bytes: Vec::new(),
         })
     }
 
@@ -47,13 +50,14 @@ impl Dialogue {
     }
 
     async fn answer(&mut self) -> Result<Response> {
-        let mut bytes = Vec::new();
         loop {
-            skip_interleaved(&mut bytes);
-            if let Some(answer) = complete(&bytes)? {
-                return Ok(answer);
+            skip_interleaved(&mut self.bytes);
+            if let Some(end) = complete(&self.bytes)? {
+                // What follows may be the beginning of a frame: it is kept for the next time.
+                let answer: Vec<u8> = self.bytes.drain(..end).collect();
+                return http::parse(&answer);
             }
-            ensure!(self.stream.read_buf(&mut bytes).await? > 0, "closed");
+            ensure!(self.stream.read_buf(&mut self.bytes).await? > 0, "closed");
         }
     }
 }
@@ -69,15 +73,18 @@ fn skip_interleaved(bytes: &mut Vec<u8>) {
     }
 }
 
-fn complete(bytes: &[u8]) -> Result<Option<Response>> {
-    if bytes.first() == Some(&b'$') || !bytes.windows(4).any(|four| four == b"\r\n\r\n") {
+/// Where the answer at the front ends, once all of it is there.
+fn complete(bytes: &[u8]) -> Result<Option<usize>> {
+    let head = bytes.windows(4).position(|four| four == b"\r\n\r\n");
+    let Some(head) = head.filter(|_| bytes.first() != Some(&b'$')) else {
         return Ok(None);
-    }
+    };
     // An RTSP answer has the form of an HTTP answer.
-    let answer = http::parse(bytes)?;
+    let answer = http::parse(&bytes[..head + 4])?;
     let length = answer
         .header("content-length")
         .and_then(|value| value.parse().ok())
         .unwrap_or(0usize);
-    Ok((answer.body.len() >= length).then_some(answer))
+    let end = head + 4 + length;
+    Ok((bytes.len() >= end).then_some(end))
 }
