@@ -37,7 +37,13 @@ fn shell(line: &str, folder: &Path) -> Result<Command> {
 async fn run(name: &str, line: &str, folder: &Path) -> Result<()> {
     let mut process = Process::spawn(name, shell(line, folder)?)?;
     let status = process.wait(Duration::from_secs(30)).await?;
-    ensure!(status.success(), "{line}: {status}\n{}", process.last_lines());
+    // This one drops its connection when it has what it wanted, and may then complain that it cannot say so.
+    let had_all = line.contains("gst-launch") && process.last_lines().contains("Got EOS");
+    ensure!(
+        status.success() || had_all,
+        "{line}: {status}\n{}",
+        process.last_lines()
+    );
     Ok(())
 }
 
