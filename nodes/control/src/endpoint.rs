@@ -84,7 +84,6 @@ impl Endpoint {
     }
 
     /// One that changes parts of something.
-    #[allow(dead_code)] // until the configuration is mounted
     pub(crate) fn patch<F, Args>(path: impl Into<String>, handler: F, about: impl Into<String>) -> Self
     where
         F: Handler<Args>,
@@ -130,7 +129,6 @@ impl Endpoint {
     }
 
     /// The JSON body it takes.
-    #[allow(dead_code)] // until the configuration is mounted
     pub(crate) fn takes<T: JsonSchema>(mut self, about: &'static str) -> Self {
         self.body = Some((shape::<T>, about));
         self
