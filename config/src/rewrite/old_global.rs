@@ -261,10 +261,13 @@ fn servers(root: &mut Block) {
         // As NATS clients have it: one word alone is a token, and letters that a URL cannot hold are escaped.
         match login.split_once(':') {
             Some((user, password)) => {
-                nats.put("user", Node::text(percent_decoded(user), &item.at));
-                nats.put("password", Node::text(percent_decoded(password), &item.at));
+                nats.put("user", Node::text(weft_wire::percent_decoded(user), &item.at));
+                nats.put(
+                    "password",
+                    Node::text(weft_wire::percent_decoded(password), &item.at),
+                );
             }
-            None => nats.put("token", Node::text(percent_decoded(&login), &item.at)),
+            None => nats.put("token", Node::text(weft_wire::percent_decoded(&login), &item.at)),
         }
         bare.push(Node::text(format!("{scheme}://{host}"), &item.at));
     }
@@ -275,26 +278,4 @@ fn servers(root: &mut Block) {
             raw: Raw::List(bare),
         },
     );
-}
-
-/// Escapes of a URL undone; what is no `%XX` stays as it is.
-fn percent_decoded(text: &str) -> String {
-    let mut pieces = text.split('%');
-    let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
-    for piece in pieces {
-        let hex = piece
-            .get(..2)
-            .filter(|hex| hex.bytes().all(|b| b.is_ascii_hexdigit()));
-        match hex.and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                bytes.extend_from_slice(&piece.as_bytes()[2..]);
-            }
-            None => {
-                bytes.push(b'%');
-                bytes.extend_from_slice(piece.as_bytes());
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }

@@ -2,6 +2,7 @@
 //! Pure data with one encoding (MessagePack arrays, fields only appended); who sends what to whom is the bus's business.
 
 mod demand;
+mod escapes;
 mod ids;
 mod message;
 mod name;
@@ -17,6 +18,7 @@ mod units_reply;
 mod wire_unit;
 
 pub use demand::{DemandReply, DemandRequest};
+pub use escapes::percent_decoded;
 pub use ids::{Epoch, GopSeq, Incarnation, SessionId, TrackId, UnitSeq};
 pub use message::{
     CloseReason, KeyframeRequest, Kick, Message, OwnerInfo, OwnerRequest, StreamEnded, StreamRecord,

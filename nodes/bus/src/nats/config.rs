@@ -163,10 +163,10 @@ impl NatsConfig {
             let (who, _) = rest.rsplit_once('@')?;
             Some(match who.split_once(':') {
                 Some((user, password)) => Credentials::User {
-                    user: percent_decoded(user),
-                    password: percent_decoded(password),
+                    user: weft_wire::percent_decoded(user),
+                    password: weft_wire::percent_decoded(password),
                 },
-                None => Credentials::Token(percent_decoded(who)),
+                None => Credentials::Token(weft_wire::percent_decoded(who)),
             })
         });
         in_url.unwrap_or_default()
@@ -222,25 +222,6 @@ impl NatsConfig {
         }
         Ok(options)
     }
-}
-
-/// RFC 3986 §2.1; what is no `%XX` stays as it is.
-fn percent_decoded(text: &str) -> String {
-    let mut pieces = text.split('%');
-    let mut bytes = pieces.next().unwrap_or_default().as_bytes().to_vec();
-    for piece in pieces {
-        match piece.get(..2).and_then(|hex| u8::from_str_radix(hex, 16).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                bytes.extend_from_slice(&piece.as_bytes()[2..]);
-            }
-            None => {
-                bytes.push(b'%');
-                bytes.extend_from_slice(piece.as_bytes());
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Time before the `attempt`th try (from 1): min(20 ms × attempt, 250 ms), spread by `spread` so that a thousand nodes do

@@ -28,7 +28,7 @@ impl Address {
         if url.scheme() != "rtsp" {
             return Err(format!("sources by {}:// are not pulled", url.scheme()));
         }
-        let text = |text: &str| percent_decoded(text);
+        let text = |text: &str| weft_wire::percent_decoded(text);
         let login = (!url.username().is_empty()).then(|| Credentials {
             username: text(url.username()),
             password: text(url.password().unwrap_or_default()),
@@ -230,28 +230,6 @@ fn parameter_sets(record: &[u8]) -> Vec<&[u8]> {
 /// An error without the URL, whose query may be a secret.
 pub(crate) fn shown(error: &dyn std::fmt::Display, address: &Address) -> String {
     error.to_string().replace(address.url.as_str(), "(its URL)")
-}
-
-fn percent_decoded(text: &str) -> String {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((first, after)) = rest.split_first() {
-        let digits = after.get(..2).and_then(|hex| std::str::from_utf8(hex).ok());
-        match digits
-            .filter(|_| *first == b'%')
-            .and_then(|hex| u8::from_str_radix(hex, 16).ok())
-        {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 #[cfg(test)]
