@@ -91,7 +91,9 @@ impl Exporter {
                 batch.clear();
             }
         };
+        // In this order: what has ended begins no request that would be cut off and made again.
         tokio::select! {
+            biased;
             () = end.cancelled() => {}
             () = work => {}
         }
