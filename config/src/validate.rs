@@ -90,17 +90,13 @@ pub(crate) fn is_http(url: &str) -> bool {
 }
 
 fn addresses(config: &Config, faces: Faces, problems: &mut Vec<Problem>) {
-    let (publishers, readers) = (faces != Faces::Readers, faces != Faces::Publishers);
+    let readers = faces != Faces::Publishers;
     let second = |tls: &crate::FaceTls| tls.address.filter(|_| tls.encryption != Encryption::No);
     let (rtsps, https) = (second(&config.rtsp_tls), second(&config.webrtc_tls));
     let none = ListenAddress::port(0);
     let tcp = [
-        (publishers, "webrtcAddress", config.webrtc_address),
-        (
-            publishers && https.is_some(),
-            "webrtcTLSAddress",
-            https.unwrap_or(none),
-        ),
+        (true, "webrtcAddress", config.webrtc_address),
+        (https.is_some(), "webrtcTLSAddress", https.unwrap_or(none)),
         (
             readers && config.rtsp_tls.encryption != Encryption::Strict,
             "rtspAddress",
@@ -111,11 +107,7 @@ fn addresses(config: &Config, faces: Faces, problems: &mut Vec<Problem>) {
         (config.metrics, "metricsAddress", config.metrics_address),
     ];
     let udp = [
-        (
-            publishers,
-            "webrtcLocalUDPAddress",
-            config.webrtc_local_udp_address,
-        ),
+        (true, "webrtcLocalUDPAddress", config.webrtc_local_udp_address),
         (readers, "rtpAddress", config.rtp_address),
         (readers, "rtcpAddress", config.rtcp_address),
     ];

@@ -1,6 +1,7 @@
 //! Builds a node: ports first, then the bus, then the parts that stand on both.
 //! Running and ending it is in `run`.
 
+use super::elsewhere::Elsewhere;
 use super::gateway::{self, Inside};
 use super::http::{self, Face, WebServer};
 use super::join::join;
@@ -10,7 +11,7 @@ use super::settings::Settings;
 use super::state::{Parts, State};
 use super::tls::{self, Ports, Tls};
 use super::view::View;
-use super::{Addresses, EgressPart, IngestPart, Node, Role, StartError, advertise, bus, name, page};
+use super::{Addresses, EgressPart, Node, Role, StartError, advertise, bus, name, page};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -30,8 +31,8 @@ use weft_rtc::{RtcConfig, Shards};
 use weft_rtsp_server::{Server, ServerConfig, TlsListener, UdpAddresses};
 use weft_tls::Acceptor;
 
-/// Threads of the port that publishers use; the others carry a few requests a second.
-const PUBLISHER_WORKERS: usize = 2;
+/// Threads of the port that publishers and people who watch use; the others carry a few requests a second.
+const WEBRTC_WORKERS: usize = 2;
 
 impl Node {
     /// Binds every port of the role and connects to the bus; nothing is served until [`Node::run`]. Needs a running actix
@@ -60,7 +61,7 @@ impl Node {
     ) -> Result<Self, StartError> {
         let started = SystemTime::now();
         let node = name::of_node(config.fabric.node_name.clone());
-        let (takes_publishers, serves_readers) = (role != Role::Egress, role != Role::Ingest);
+        let (takes_publishers, serves_readers) = (role.takes_publishers(), role.serves_readers());
 
         let mut tls = Tls::default();
         let mut bind = |wanted: bool, face, address, key, flag| {
@@ -69,7 +70,7 @@ impl Node {
                 .transpose()
         };
         let webrtc = bind(
-            takes_publishers,
+            true,
             tls::WEBRTC,
             config.webrtc_address,
             "webrtcAddress",
@@ -88,9 +89,7 @@ impl Node {
         } else {
             None
         };
-        let shards = takes_publishers
-            .then(|| Shards::start(rtc(&config)))
-            .transpose()?;
+        let shards = Shards::start(rtc(&config))?;
 
         let settings = watch::Sender::new(Arc::new(config.clone()));
         let Ends {
@@ -128,7 +127,7 @@ impl Node {
         let addresses = Addresses {
             webrtc: webrtc.as_ref().and_then(Ports::address),
             webrtc_tls: webrtc.as_ref().and_then(Ports::secure_address),
-            ice: shards.as_ref().and_then(|s| s.addresses().first().copied()),
+            ice: shards.addresses().first().copied(),
             rtsp: readers.and_then(|a| a.rtsp),
             rtsps: readers.and_then(|a| a.rtsps),
             rtp: readers.and_then(|a| a.rtp),
@@ -157,7 +156,7 @@ impl Node {
             incarnation: name::incarnation(started),
             started: Instant::now(),
         };
-        let ingest = shards.map(|shards| ingest(&common, &bus, &registry, &members, shards, identity));
+        let ingest = takes_publishers.then(|| ingest(&common, &bus, &registry, &members, &shards, identity));
 
         let identity = Identity {
             name: node,
@@ -168,7 +167,8 @@ impl Node {
         let view = Arc::new(View {
             identity: identity.clone(),
             bus: bus.clone(),
-            ingest: ingest.as_ref().map(|p| (p.shards.clone(), p.ingest.clone())),
+            shards: shards.clone(),
+            ingest: ingest.clone(),
             egress: egress.as_ref().map(|p| (p.egress.clone(), p.server.handle())),
             state: state.clone(),
             http: common.http.clone(),
@@ -189,13 +189,19 @@ impl Node {
             control = control.configured(Arc::new(changes.clone()));
         }
         let mut web = Vec::new();
-        if let (Some(ports), Some(part)) = (webrtc, &ingest) {
-            let (control, ingest, serve_api) = (control.clone(), part.ingest.clone(), config.api);
+        if let Some(ports) = webrtc {
+            let (control, serve_api) = (control.clone(), config.api);
+            let faces = Faces {
+                ingest: ingest.clone(),
+                serves_readers,
+                elsewhere: Elsewhere::new(members.clone(), common.settings.clone()),
+            };
             let face = common.face("webrtcAddress", |p| &p.webrtc, |c| &c.allow_origins.webrtc);
-            web.extend(serve(ports, PUBLISHER_WORKERS, &face, move || {
+            web.extend(serve(ports, WEBRTC_WORKERS, &face, move || {
                 // `api: no` means no API, here neither.
-                let (v3, whip) = (serve_api.then(|| control.v3()), ingest.routes());
-                let exams = gateway.routes(ingest.routes());
+                let v3 = serve_api.then(|| control.v3());
+                let exams = gateway.routes(faces.routes());
+                let own = faces.routes();
                 move |service: &mut actix_web::web::ServiceConfig| {
                     if let Some(v3) = v3 {
                         service.configure(v3);
@@ -203,7 +209,7 @@ impl Node {
                     }
                     service
                         .configure(exams)
-                        .configure(whip)
+                        .configure(own)
                         .default_service(actix_web::web::to(weft_control::not_found));
                 }
             })?);
@@ -220,7 +226,7 @@ impl Node {
             web.extend(serve(ports, 1, &face, move || control.metrics())?);
         }
         let parts = Parts {
-            ingest: ingest.as_ref().map(|p| p.ingest.clone()),
+            ingest: ingest.clone(),
             egress: egress.as_ref().map(|p| p.egress.clone()),
             rtsp: egress.as_ref().map(|p| p.server.handle()),
         };
@@ -232,6 +238,7 @@ impl Node {
             bus,
             members,
             keeper: Some(keeper),
+            shards,
             ingest,
             egress,
             web,
@@ -241,6 +248,31 @@ impl Node {
             changes,
             tls,
         })
+    }
+}
+
+/// What of the WebRTC port depends on the role.
+#[derive(Clone)]
+struct Faces {
+    ingest: Option<Ingest>,
+    serves_readers: bool,
+    elsewhere: Elsewhere,
+}
+
+impl Faces {
+    /// The routes of publishers and readers: the node's own, or the way to a node that has them.
+    fn routes(&self) -> impl FnOnce(&mut actix_web::web::ServiceConfig) + use<> {
+        let whip = self.ingest.as_ref().map(Ingest::routes);
+        let (elsewhere, serves_readers) = (self.elsewhere.clone(), self.serves_readers);
+        move |service| {
+            match whip {
+                Some(whip) => service.configure(whip),
+                None => service.configure(|service| elsewhere.publishers(service)),
+            };
+            if !serves_readers {
+                elsewhere.readers(service);
+            }
+        }
     }
 }
 
@@ -307,9 +339,9 @@ fn ingest(
     bus: &Arc<dyn Bus>,
     registry: &Arc<dyn Registry>,
     members: &Members,
-    shards: Shards,
+    shards: &Shards,
     identity: weft_ingest::Identity,
-) -> IngestPart {
+) -> Ingest {
     let settings = IngestConfig {
         // Those of the settings count, as they are now.
         override_publisher: true,
@@ -321,15 +353,14 @@ fn ingest(
         hooks: common.hooks.clone(),
         ..IngestConfig::default()
     };
-    let ingest = Ingest::start(
+    Ingest::start(
         settings,
         bus.clone(),
         registry.clone(),
         members.clone(),
         shards.clone(),
         identity,
-    );
-    IngestPart { shards, ingest }
+    )
 }
 
 fn readers_settings(config: &Config, common: &Common) -> EgressConfig {

@@ -35,12 +35,16 @@ impl Node {
             identity.version, identity.role, identity.name
         );
         // Writing to a string does not fail.
-        if let Some(address) = a.webrtc {
+        let publishers = self.ingest.is_some();
+        if let Some(address) = a.webrtc.filter(|_| publishers) {
             let base = format!("{}/{ANY_STREAM}", url("http", address, a.webrtc_tls));
             _ = writeln!(text, "  publish   {base}/publish   (browser)");
             _ = writeln!(text, "            {base}/whip      (WHIP: FFmpeg, OBS)");
         }
-        if let Some(address) = a.webrtc_tls.filter(|secure| a.webrtc != Some(*secure)) {
+        if let Some(address) = a
+            .webrtc_tls
+            .filter(|secure| publishers && a.webrtc != Some(*secure))
+        {
             _ = writeln!(text, "            https://{}/{ANY_STREAM}/publish", host(address));
         }
         let mut word = "read";

@@ -6,6 +6,7 @@ mod advertise;
 mod build;
 mod bus;
 mod drain;
+mod elsewhere;
 mod error;
 mod gateway;
 mod greeting;
@@ -59,6 +60,16 @@ impl Role {
         }
     }
 
+    /// True where publishers send to.
+    pub(crate) fn takes_publishers(self) -> bool {
+        self != Self::Egress
+    }
+
+    /// True where readers read from.
+    pub(crate) fn serves_readers(self) -> bool {
+        self != Self::Ingest
+    }
+
     /// Which ports it opens.
     #[must_use]
     pub fn faces(self) -> Faces {
@@ -78,7 +89,8 @@ pub struct Node {
     bus: Arc<dyn Bus>,
     members: Members,
     keeper: Option<Keeper>,
-    ingest: Option<IngestPart>,
+    shards: Shards,
+    ingest: Option<Ingest>,
     egress: Option<EgressPart>,
     web: Vec<WebServer>,
     state: Arc<state::State>,
@@ -88,11 +100,6 @@ pub struct Node {
     /// Who changes it; `None`: it is fixed.
     changes: Option<settings::Settings>,
     tls: tls::Tls,
-}
-
-struct IngestPart {
-    shards: Shards,
-    ingest: Ingest,
 }
 
 struct EgressPart {
@@ -116,6 +123,7 @@ impl Node {
     /// Where publishers of a stream post their offers, from this host; `None` without the ingest role.
     #[must_use]
     pub fn whip_url(&self, stream: &str) -> Option<String> {
+        self.ingest.as_ref()?;
         let address = self.addresses.webrtc?;
         Some(format!("http://{}/{stream}/whip", addresses::from_here(address)))
     }

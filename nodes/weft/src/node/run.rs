@@ -117,8 +117,8 @@ impl Node {
             self.state.order_drain(Some(patience), "a signal");
         }
         self.members.changed();
-        if let Some(part) = &self.ingest {
-            part.ingest.drain().await;
+        if let Some(ingest) = &self.ingest {
+            ingest.drain().await;
         }
         if let Some(egress) = egress {
             egress.drain();
@@ -159,9 +159,8 @@ impl Node {
 
     async fn close_sessions(&self, rtsp: Option<(Egress, JoinHandle<()>)>, stop_rtsp: &CancellationToken) {
         let publishers = async {
-            if let Some(part) = &self.ingest {
-                part.ingest.shutdown(CloseReason::Shutdown).await;
-                part.shards.stop(CloseReason::Shutdown).await;
+            if let Some(ingest) = &self.ingest {
+                ingest.shutdown(CloseReason::Shutdown).await;
             }
         };
         let readers = async {
@@ -174,6 +173,7 @@ impl Node {
             }
         };
         tokio::join!(publishers, readers);
+        self.shards.stop(CloseReason::Shutdown).await;
     }
 
     async fn close(&self, handles: Vec<ServerHandle>, mut servers: JoinSet<std::io::Result<()>>) {

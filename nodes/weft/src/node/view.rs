@@ -15,7 +15,8 @@ use weft_rtc::Shards;
 pub(crate) struct View {
     pub(crate) identity: Identity,
     pub(crate) bus: Arc<dyn Bus>,
-    pub(crate) ingest: Option<(Shards, Ingest)>,
+    pub(crate) shards: Shards,
+    pub(crate) ingest: Option<Ingest>,
     pub(crate) egress: Option<(Egress, weft_rtsp_server::Handle)>,
     pub(crate) state: Arc<State>,
     pub(crate) http: Arc<super::http::Counters>,
@@ -43,7 +44,7 @@ impl NodeView for View {
     fn sessions(&self) -> BoxFuture<'_, Vec<SessionLine>> {
         async {
             let mut lines = Vec::new();
-            if let Some((_, ingest)) = &self.ingest {
+            if let Some(ingest) = &self.ingest {
                 lines.extend(ingest.sessions().await.into_iter().map(publisher));
             }
             if let Some((_, rtsp)) = &self.egress {
@@ -62,8 +63,8 @@ impl NodeView for View {
         self.tls.each(visit);
         self.gate.counters(visit);
         self.hooks.counters(visit);
-        if let Some((shards, ingest)) = &self.ingest {
-            shards.counters().each(visit);
+        self.shards.counters().each(visit);
+        if let Some(ingest) = &self.ingest {
             ingest.counters().each(visit);
         }
         if let Some((egress, rtsp)) = &self.egress {

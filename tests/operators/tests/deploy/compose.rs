@@ -118,13 +118,11 @@ fn each_service_of_ours_has_a_command_line_and_environment_that_the_program_take
                 ensure!(has("nats-1:4222") || has("nats:4222"), "{what}: {told}");
                 ensure!(has(&format!("user: {role}")), "{what}: {told}");
             }
-            if role != "egress" {
-                let hosts = told.split("webrtcAdditionalHosts:").nth(1).context("no hosts")?;
-                ensure!(
-                    hosts.trim_start().starts_with("- \"127.0.0.1\""),
-                    "{what}: {told}"
-                );
-            }
+            let hosts = told.split("webrtcAdditionalHosts:").nth(1).context("no hosts")?;
+            ensure!(
+                hosts.trim_start().starts_with("- \"127.0.0.1\""),
+                "{what}: {told}"
+            );
             // What is published is what is listened on, under the same number: clients are told it.
             for port in &service.ports {
                 let (number, protocol) = port.split_once('/').unwrap_or((port, "tcp"));
@@ -133,8 +131,8 @@ fn each_service_of_ours_has_a_command_line_and_environment_that_the_program_take
                 let keys: &[&str] = match (protocol, role) {
                     ("tcp", "ingest") => &["webrtcAddress"],
                     ("udp", "ingest") => &["webrtcLocalUDPAddress"],
-                    ("tcp", "egress") => &["rtspAddress"],
-                    ("udp", "egress") => &["rtpAddress", "rtcpAddress"],
+                    ("tcp", "egress") => &["webrtcAddress", "rtspAddress"],
+                    ("udp", "egress") => &["webrtcLocalUDPAddress", "rtpAddress", "rtcpAddress"],
                     ("tcp", _) => &["webrtcAddress", "rtspAddress"],
                     _ => &["webrtcLocalUDPAddress"],
                 };

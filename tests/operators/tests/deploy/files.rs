@@ -245,14 +245,17 @@ fn haproxy_leads_to_nodes_that_are_there_and_asks_what_they_answer() -> Result<(
                 servers += 1;
             }
             (true, ["bind", address, ..]) => binds.push(address.trim_start_matches(':').to_owned()),
-            (true, ["default_backend", name]) => used.push((*name).to_owned()),
+            (true, ["default_backend", name] | ["use_backend", name, "if", ..]) => {
+                used.push((*name).to_owned())
+            }
             (true, ["http-check", "send", rest @ ..]) => {
                 ensure!(rest.join(" ").contains("uri /v3/node/ready "), "{line}");
             }
             (
                 true,
                 [
-                    "maxconn" | "timeout" | "mode" | "option" | "balance" | "default-server" | "http-request",
+                    "acl" | "maxconn" | "timeout" | "mode" | "option" | "balance" | "default-server"
+                    | "http-request",
                     ..,
                 ],
             ) => {}
@@ -262,7 +265,7 @@ fn haproxy_leads_to_nodes_that_are_there_and_asks_what_they_answer() -> Result<(
     used.sort();
     backends.sort();
     ensure!(
-        servers == 4 && used == backends,
+        servers == 6 && used == backends,
         "{servers} servers, {backends:?}, {used:?}"
     );
     let front = services["services"]["front"]["ports"].to_string();
