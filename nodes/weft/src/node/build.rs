@@ -208,6 +208,7 @@ impl Node {
                         service.route("/", actix_web::web::get().to(page::get));
                     }
                     service
+                        .configure(weft_pages::assets)
                         .configure(exams)
                         .configure(own)
                         .default_service(actix_web::web::to(weft_control::not_found));

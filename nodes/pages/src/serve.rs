@@ -1,0 +1,115 @@
+//! Answers made of the embedded files: type, tag, and the policy that keeps a page from doing what it has no need of. Who may
+//! see a page has been judged before.
+
+use crate::files::{self, File};
+use actix_web::http::StatusCode;
+use actix_web::http::header::{self, EntityTag, Header, IfNoneMatch};
+use actix_web::{HttpRequest, HttpResponse, web};
+
+/// What a page may do: its own files, media of its own making, and requests to any node, for a publisher is sent to others and
+/// reads HLS from another port. It may stand in a frame: exam sites show it in theirs.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; \
+                      media-src 'self' blob: http: https:; connect-src 'self' http: https:; base-uri 'none'; \
+                      form-action 'none'; object-src 'none'";
+
+/// The page in this file of `dist` ("publish.html"); 404 where there is none. `If-None-Match` is answered.
+#[must_use]
+pub fn page(request: &HttpRequest, name: &str) -> HttpResponse {
+    files::named(name).map_or_else(|| HttpResponse::NotFound().finish(), |file| answer(request, file))
+}
+
+/// Registers `/weft-pages/{file}` for every file that pages need beside them, and `/weft-*.js` for the modules that other
+/// sites import. The same on every port, and of nobody's secrets: no credentials are asked for.
+pub fn assets(service: &mut web::ServiceConfig) {
+    for file in files::all() {
+        let get = move |request: HttpRequest| async move { answer(&request, file) };
+        if file.name.ends_with(".html") {
+            continue;
+        }
+        let mut paths = vec![format!("/weft-pages/{}", file.name)];
+        if file.name.starts_with("weft-") && file.name.ends_with(".js") {
+            paths.push(format!("/{}", file.name));
+        }
+        for path in paths {
+            service.service(
+                web::resource(path)
+                    .route(web::get().to(get))
+                    .route(web::head().to(get)),
+            );
+        }
+    }
+}
+
+fn answer(request: &HttpRequest, file: &'static File) -> HttpResponse {
+    let tag = EntityTag::new_strong(file.tag.clone());
+    let known = match IfNoneMatch::parse(request) {
+        Ok(IfNoneMatch::Any) => true,
+        Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|known| known.weak_eq(&tag)),
+        Err(_) => false,
+    };
+    let status = if known {
+        StatusCode::NOT_MODIFIED
+    } else {
+        StatusCode::OK
+    };
+    let mut response = HttpResponse::build(status);
+    response
+        .insert_header(header::ETag(tag))
+        // Asked for again each time, answered by 304: a node that was replaced shows its own pages at once.
+        .insert_header((header::CACHE_CONTROL, "no-cache"))
+        .insert_header((header::X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .insert_header((header::REFERRER_POLICY, "no-referrer"));
+    if file.name.ends_with(".html") {
+        response.insert_header((header::CONTENT_SECURITY_POLICY, POLICY));
+    } else {
+        // Modules are imported by pages of other origins.
+        response.insert_header((header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"));
+    }
+    if known {
+        return response.finish();
+    }
+    response.content_type(file.content_type).body(file.body)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use actix_web::{App, test};
+
+    async fn ask(path: &str, tag: Option<&str>) -> HttpResponse<impl actix_web::body::MessageBody> {
+        let app = test::init_service(App::new().configure(assets)).await;
+        let mut request = test::TestRequest::get().uri(path);
+        if let Some(tag) = tag {
+            request = request.insert_header((header::IF_NONE_MATCH, tag));
+        }
+        test::call_service(&app, request.to_request()).await.into()
+    }
+
+    #[actix_rt::test]
+    async fn a_file_is_sent_once_and_then_known_by_its_tag() {
+        let first = ask("/weft-pages/weft.css", None).await;
+        assert_eq!(first.status(), StatusCode::OK);
+        let text = |name| first.headers()[name].to_str().unwrap();
+        assert_eq!(text("content-type"), "text/css; charset=utf-8");
+        assert_eq!(text("x-content-type-options"), "nosniff");
+        let tag = text("etag");
+        assert_eq!(
+            ask("/weft-pages/weft.css", Some(tag)).await.status(),
+            StatusCode::NOT_MODIFIED
+        );
+        let old = ask("/weft-pages/weft.css", Some("\"of another version\"")).await;
+        assert_eq!(old.status(), StatusCode::OK);
+    }
+
+    #[actix_rt::test]
+    async fn what_is_no_file_is_not_found() {
+        for path in [
+            "/weft-pages/",
+            "/weft-pages/no.js",
+            "/weft-pages/../Cargo.toml",
+            "/weft.css",
+        ] {
+            assert_eq!(ask(path, None).await.status(), StatusCode::NOT_FOUND, "{path}");
+        }
+    }
+}
