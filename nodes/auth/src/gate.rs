@@ -85,6 +85,19 @@ impl Gate {
         }
     }
 
+    /// Whether somebody may do one of many things, as of a list of which it may see a part: a no is no failed login, is not
+    /// logged and comes without a pause. Whoever gets nothing but no must be [`Self::check`]ed, or passwords could be tried
+    /// by way of lists.
+    ///
+    /// # Errors
+    /// [`Denied`] says how to answer.
+    pub async fn peek(&self, request: &Request) -> Result<Grant, Denied> {
+        match &self.0 {
+            Some(inner) => inner.judge(request).await.map_err(|no| no.denied()),
+            None => Ok(Grant::default()),
+        }
+    }
+
     /// Fetches the keys of tokens again, as after an hour; not more often than every 10 s.
     pub fn refresh_keys(&self) {
         if let Some(inner) = &self.0 {

@@ -42,6 +42,8 @@ pub(crate) struct Endpoint {
     pub(crate) answers: Vec<Answer>,
     /// The answer is a list in pages.
     pub(crate) paged: bool,
+    /// The answer goes on: server-sent events.
+    pub(crate) endless: bool,
 }
 
 impl Endpoint {
@@ -60,6 +62,7 @@ impl Endpoint {
             body: None,
             answers: Vec::new(),
             paged: false,
+            endless: false,
         }
     }
 
@@ -125,6 +128,21 @@ impl Endpoint {
             .fails(
                 400,
                 "A parameter is no number, or there would be nothing on a page",
+            )
+    }
+
+    /// Server-sent events without an end.
+    pub(crate) fn tells(mut self, about: &'static str) -> Self {
+        self.endless = true;
+        self.gives::<String>(about)
+            .query(
+                "match",
+                r#"{"type":"string","maxLength":200,"examples":["exam_*"]}"#,
+                "Only streams whose names are so: `*` stands for any text, `?` for one character",
+            )
+            .fails(
+                400,
+                "The pattern is missing where it must not be, or longer than any name",
             )
     }
 

@@ -13,7 +13,7 @@ use actix_web::http::header::{
     HeaderValue, ORIGIN, USER_AGENT, VARY, X_FORWARDED_FOR,
 };
 use actix_web::middleware::Next;
-use actix_web::{HttpResponse, ResponseError, web};
+use actix_web::{HttpRequest, HttpResponse, ResponseError, web};
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::Ordering::Relaxed;
 use weft_auth::{Action, Credentials, Protocol, Request, client_ip};
@@ -24,6 +24,9 @@ const SHOWN: &str = "Weft-View-Age, Weft-Notice";
 
 /// What asks whether a node lives has no credentials.
 pub(crate) const PROBES: [&str; 2] = ["/v3/node/live", "/v3/node/ready"];
+
+/// Who may see something of it is judged by the streams that are on it.
+pub(crate) const WALL: &str = "/v3/wall";
 
 /// By which port a request came; each has its own list of sites and of trusted proxies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -115,15 +118,22 @@ async fn judge(
         control.fabric.counts.refused.fetch_add(1, Relaxed);
         return Err(error);
     }
-    if PROBES.contains(&request.path()) {
+    if PROBES.contains(&request.path()) || request.path() == WALL {
         return Ok(());
     }
+    let asked = asked(request.request(), door, config, door.action());
+    control.gate.check(asked).await.map(drop).map_err(Error::Denied)
+}
+
+/// What the gate is asked of whoever makes a request; about no stream.
+pub(crate) fn asked(request: &HttpRequest, door: Door, config: &Config, action: Action) -> Request {
+    let headers = request.headers();
     let peer = request.peer_addr().map(|peer| peer.ip());
     let peer = peer.unwrap_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED));
     let forwarded = all(headers, &X_FORWARDED_FOR);
     let query = request.query_string();
-    let asked = Request {
-        action: door.action(),
+    Request {
+        action,
         path: String::new(),
         protocol: Protocol::Http,
         session: None,
@@ -131,8 +141,7 @@ async fn judge(
         query: query.to_owned(),
         user_agent: text(headers, &USER_AGENT).unwrap_or_default().to_owned(),
         credentials: Credentials::from_http(text(headers, &AUTHORIZATION), query),
-    };
-    control.gate.check(asked).await.map(drop).map_err(Error::Denied)
+    }
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {

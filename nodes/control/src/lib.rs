@@ -2,6 +2,7 @@
 //! It asks every node of the fabric and answers the same on each; what it is told to end, the node that has it ends.
 
 mod config_api;
+mod dashboard;
 mod endpoint;
 mod error;
 mod fabric;
@@ -33,5 +34,6 @@ pub use health::Health;
 pub use nodes::{Node, NodeAddresses, NodeLimits, NodeLoad};
 pub use openapi::document;
 pub use path::{Path, PathReader, PathSource, PathTrack};
+pub use process::cpu_ms;
 pub use routes::{Control, not_found};
 pub use view::{Identity, NodeView, SessionKind, SessionLine};

@@ -156,7 +156,11 @@ fn responses(endpoint: &Endpoint, place: &str, error: &Schema, schemas: &mut Sch
             Some(shape) if endpoint.paged => list(shape(schemas), schemas),
             Some(shape) => json!(shape(schemas)),
         };
-        let mut response = json_body(answer.about, schema);
+        let mut response = if endpoint.endless && answer.status == 200 {
+            json!({"description": answer.about, "content": {"text/event-stream": {"schema": schema}}})
+        } else {
+            json_body(answer.about, schema)
+        };
         if let Some(headers) = responses
             .get(&answer.status.to_string())
             .and_then(|r| r.get("headers"))

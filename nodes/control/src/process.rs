@@ -36,6 +36,15 @@ fn started(ticks: Option<f64>) -> Option<f64> {
     Some(boot.trim().parse::<f64>().ok()? + ticks? / TICKS_PER_SECOND)
 }
 
+/// CPU time that this process has used, user and system, in ms; 0 where it is not known.
+#[must_use]
+pub fn cpu_ms() -> u64 {
+    match (stat_field(14), stat_field(15)) {
+        (Some(user), Some(system)) => ((user + system) * 1000.0 / TICKS_PER_SECOND) as u64,
+        _ => 0,
+    }
+}
+
 /// All there is.
 pub(crate) fn figures() -> Vec<Figure> {
     let mut figures = Vec::new();

@@ -1,6 +1,7 @@
 //! The routes, and how they are put into an HTTP server: all of them on the API's port, metrics on their own, and the API
 //! again on the WebRTC port, where the streams are. Opening the ports is the program's business.
 
+use crate::dashboard::Live;
 use crate::error::Error;
 use crate::fabric::Fabric;
 use crate::guard::{Door, guard, is_preflight, preflight};
@@ -24,6 +25,8 @@ pub struct Control {
     pub(crate) gate: weft_auth::Gate,
     /// Who has the settings of the fabric; `None`: they are fixed.
     pub(crate) configurator: Option<Arc<dyn crate::Configurator>>,
+    /// Who looks at the dashboard.
+    pub(crate) live: Live,
     /// The runtime whose tasks are counted.
     runtime: Handle,
 }
@@ -45,6 +48,7 @@ impl Control {
             settings: weft_config::Live::default(),
             gate: weft_auth::Gate::open(),
             configurator: None,
+            live: Live::default(),
             runtime: Handle::current(),
         }
     }
@@ -66,6 +70,11 @@ impl Control {
             configurator: Some(configurator),
             ..self
         }
+    }
+
+    /// Where tasks of the face run that outlive a request.
+    pub(crate) fn runtime(&self) -> &Handle {
+        &self.runtime
     }
 
     pub(crate) fn tasks(&self) -> usize {

@@ -1,6 +1,7 @@
 //! The table of routes, with what the OpenAPI file says of each. MediaMTX's routes of servers that are not there (RTMP, SRT,
 //! MoQ, HLS, recordings, forwards) are not there either, as they are not in MediaMTX while those are off.
 
+use crate::dashboard::{self, StreamEvents};
 use crate::endpoint::Endpoint;
 use crate::health::{self, Health};
 use crate::info::{self, Info};
@@ -29,6 +30,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     ] {
         table.extend(rtsp(word, kind, tls));
     }
+    table.extend(live());
     table.extend(config_api::endpoints());
     table
 }
@@ -97,8 +99,32 @@ fn fabric() -> Vec<Endpoint> {
     ]
 }
 
+fn live() -> Vec<Endpoint> {
+    vec![
+        Endpoint::get(
+            "/live",
+            dashboard::live,
+            "All nodes and streams as they are, and each second what has changed",
+        )
+        .tells("Events `snapshot` and `change`"),
+        Endpoint::get(
+            "/wall",
+            dashboard::wall,
+            "The streams that match and that who asks may read, and each second what has changed",
+        )
+        .tells("Events `snapshot` and `change`"),
+    ]
+}
+
 fn streams() -> Vec<Endpoint> {
     vec![
+        Endpoint::get(
+            "/paths/events/{name:.*}",
+            dashboard::events,
+            "What has happened to a stream of late",
+        )
+        .gives::<StreamEvents>("It")
+        .fails(400, BAD_NAME),
         Endpoint::get(
             "/paths/list",
             lists::paths,

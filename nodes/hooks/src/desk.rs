@@ -92,6 +92,8 @@ impl Desk {
                 self.sources.insert(source, guest);
                 self.of_stream.insert(stream, source);
             }
+            // No command and no webhook is told of it.
+            Happening::Stalled { .. } | Happening::Resumed { .. } => {}
             Happening::Unavailable {
                 stream,
                 source,

@@ -24,6 +24,10 @@ pub enum Happening {
         query: String,
         principal: String,
     },
+    /// Nothing has come from the publisher for some seconds.
+    Stalled { stream: StreamName, source: SessionId },
+    /// Media flows again.
+    Resumed { stream: StreamName, source: SessionId },
     /// That publisher's stream has ended or was taken over.
     Unavailable {
         stream: StreamName,
@@ -50,7 +54,11 @@ impl Happening {
     /// True for what ends something that began before.
     pub(crate) fn is_end(&self) -> bool {
         match self {
-            Self::Connected { .. } | Self::Available { .. } | Self::Read { .. } => false,
+            Self::Connected { .. }
+            | Self::Available { .. }
+            | Self::Stalled { .. }
+            | Self::Resumed { .. }
+            | Self::Read { .. } => false,
             Self::Disconnected { .. } | Self::Unavailable { .. } | Self::Unread { .. } => true,
         }
     }

@@ -2,6 +2,7 @@
 //! Commands and webhooks have modules of their own.
 
 use crate::Happening;
+use crate::chronicle::Chronicle;
 use crate::counters::{Counters, one};
 use crate::desk::Desk;
 use crate::environment::{Environment, Occasion};
@@ -16,7 +17,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use weft_config::{Command, Live};
-use weft_wire::NodeName;
+use weft_wire::{NodeName, StreamEvent, StreamName};
 
 /// Happenings that wait for the desk.
 const QUEUE: usize = 4096;
@@ -74,6 +75,7 @@ struct Inner {
     runner: Runner,
     webhooks: Webhooks,
     counters: Arc<Counters>,
+    chronicle: Chronicle,
     queue: mpsc::Sender<Happening>,
     late_ends: Arc<Mutex<VecDeque<Happening>>>,
     ending: CancellationToken,
@@ -112,6 +114,7 @@ impl Hooks {
             runner,
             webhooks,
             counters,
+            chronicle: Chronicle::default(),
             queue,
             late_ends,
             ending,
@@ -130,6 +133,10 @@ impl Hooks {
     /// Something has happened; never waits.
     pub fn happened(&self, happening: Happening) {
         let Some(inner) = &self.0 else { return };
+        inner.chronicle.note(&happening);
+        if matches!(happening, Happening::Stalled { .. } | Happening::Resumed { .. }) {
+            return;
+        }
         let Err(refused) = inner.queue.try_send(happening) else {
             return;
         };
@@ -141,6 +148,14 @@ impl Hooks {
         } else {
             one(&inner.counters.happenings_dropped);
         }
+    }
+
+    /// What has happened to a stream on this node of late, oldest first.
+    #[must_use]
+    pub fn events_of(&self, stream: &StreamName) -> Vec<StreamEvent> {
+        self.0
+            .as_ref()
+            .map_or_else(Vec::new, |inner| inner.chronicle.of(stream))
     }
 
     /// Runs a command until the value returned is dropped; `what` is its key in the configuration. `None`: these hooks do

@@ -1,9 +1,10 @@
 //! What is run and told when something happens to a stream: MediaMTX's commands (`runOn...`) and webhooks (`onEvent`).
 //! Noticing that it happens is the business of ingest, egress and the RTSP server, who tell it here without waiting.
 //!
-//! `hooks` is the handle and its queue, `desk` knows what follows from what, `runner` runs commands (`process` one of them,
+//! `hooks` is the handle and its queue, `chronicle` what has happened to streams of late, `desk` knows what follows from what, `runner` runs commands (`process` one of them,
 //! `words` its line, `environment` what it is told), `webhooks` tells URLs (`event` what, `signature` that it is from us).
 
+mod chronicle;
 mod counters;
 mod desk;
 mod environment;

@@ -131,6 +131,8 @@ pub(crate) struct SessionCounters {
     pub(crate) keyframe_requests: AtomicU64,
     /// Access units received whole.
     pub(crate) units: AtomicU64,
+    /// Those of them that are pictures.
+    pub(crate) pictures: AtomicU64,
     /// Access units dropped: packets missing or malformed.
     pub(crate) units_in_error: AtomicU64,
     /// Access units withheld while waiting for a key frame.

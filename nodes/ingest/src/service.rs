@@ -152,6 +152,7 @@ fn detail(live: &Live) -> SessionDetail {
         jitter_us: get(&counters.jitter_us),
         rtcp_received: get(&counters.rtcp_packets),
         kind: source_type(live),
+        pictures: get(&counters.pictures),
         ..SessionDetail::default()
     }
 }

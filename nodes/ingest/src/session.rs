@@ -130,6 +130,10 @@ impl Session {
                 self.back = Duration::ZERO;
                 add(&live.node.stalls, 1);
                 tracing::info!(stream = %live.stream, session = %live.id, "publisher stalled");
+                self.parts.fabric.config.hooks.happened(Happening::Stalled {
+                    stream: live.stream.clone(),
+                    source: live.id,
+                });
             }
             (Phase::Owner(_), StreamState::Stalled) if silent < Duration::from_secs(1) => {
                 self.back += TICK;
@@ -147,6 +151,11 @@ impl Session {
         if status.state == StreamState::Stalled {
             status.state = StreamState::Live;
             tracing::info!(stream = %live.stream, session = %live.id, "publisher resumed");
+            drop(status);
+            self.parts.fabric.config.hooks.happened(Happening::Resumed {
+                stream: live.stream.clone(),
+                source: live.id,
+            });
         }
     }
 

@@ -32,7 +32,7 @@ pub use node_messages::{
 };
 pub use report::{
     ConnectionReport, HubReport, IdleReport, NodeReport, PublisherReport, ReaderReport, ReportRequest,
-    SessionDetail,
+    SessionDetail, StreamEvent,
 };
 pub use subject::{MediaClass, NodeVerb, StreamVerb, Subject};
 pub use time::{CaptureSource, CaptureTime, ClockRate, MediaTime, SentTime};

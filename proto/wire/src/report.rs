@@ -6,10 +6,12 @@ use crate::{Epoch, Message, OwnerInfo, SessionId, StreamName};
 
 positional! {
     /// "What is on you?" Answered in pages.
-    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    #[derive(Debug, Clone, PartialEq, Eq, Default)]
     pub struct ReportRequest {
         /// How many entries, in the order of the report, have been seen already.
         pub from: u32,
+        /// Only what has happened to this stream is asked for, and nothing of what is there.
+        pub events_of: Option<StreamName> = None,
     }
 }
 
@@ -41,6 +43,8 @@ positional! {
         pub discarded: u64,
         /// What lists call it; empty: what it always was.
         pub kind: String,
+        /// Pictures of video received whole.
+        pub pictures: u64 = 0,
     }
 }
 
@@ -130,8 +134,25 @@ positional! {
 }
 
 positional! {
-    /// A page of what is on a node.
+    /// Something that has happened to a stream on a node.
     #[derive(Debug, Clone, PartialEq, Eq)]
+    pub struct StreamEvent {
+        /// When, µs UTC by the node's clock.
+        pub at: i64,
+        /// What, as one token: `live`, `stalled`, `resumed`, `closed`, `reader-joined`, `reader-left`; others may come.
+        pub what: String,
+        /// Whose session it is about.
+        pub session: SessionId,
+        /// What that session speaks, by the word of lists; empty: not known.
+        pub kind: String,
+        /// Why, as one token; empty where there is nothing to say.
+        pub reason: String,
+    }
+}
+
+positional! {
+    /// A page of what is on a node.
+    #[derive(Debug, Clone, PartialEq, Eq, Default)]
     pub struct NodeReport {
         /// Publishers.
         pub publishers: Vec<PublisherReport>,
@@ -143,6 +164,10 @@ positional! {
         pub idle: Vec<IdleReport> = Vec::new(),
         /// RTSP connections.
         pub connections: Vec<ConnectionReport> = Vec::new(),
+        /// CPU time that the process has used, in ms; 0: not known.
+        pub cpu_ms: u64 = 0,
+        /// What has happened to the stream that was asked for, oldest first.
+        pub events: Vec<StreamEvent> = Vec::new(),
     }
 }
 

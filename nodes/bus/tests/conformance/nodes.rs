@@ -56,11 +56,8 @@ pub(crate) fn reply(number: u32, request: &NodeRequest) -> NodeReply {
         }),
         NodeRequest::Close(_) => NodeReply::Close(CloseReply { found: number == 1 }),
         NodeRequest::Report(_) => NodeReply::Report(NodeReport {
-            publishers: vec![],
-            hubs: vec![],
-            connections: vec![],
-            idle: vec![],
             next: Some(number),
+            ..NodeReport::default()
         }),
         NodeRequest::Demand(_) => NodeReply::Demand(weft_wire::DemandReply { taken: true }),
         NodeRequest::Drain(_) => NodeReply::Drain(DrainReply {
@@ -100,7 +97,7 @@ fn offer(bytes: usize) -> NodeRequest {
 }
 
 pub(crate) fn report() -> NodeRequest {
-    NodeRequest::Report(ReportRequest { from: 0 })
+    NodeRequest::Report(ReportRequest::default())
 }
 
 fn one_of_each() -> [NodeRequest; 5] {

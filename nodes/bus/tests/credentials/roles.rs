@@ -115,11 +115,8 @@ async fn with_the_shipped_permissions_leases_and_questions_between_nodes_work_fo
     impl NodeService for Nothing {
         fn answer(&self, _: NodeRequest) -> futures::future::BoxFuture<'static, NodeReply> {
             let report = NodeReport {
-                publishers: vec![],
-                hubs: vec![],
-                connections: vec![],
-                idle: vec![],
                 next: None,
+                ..NodeReport::default()
             };
             Box::pin(std::future::ready(NodeReply::Report(report)))
         }
@@ -146,7 +143,7 @@ async fn with_the_shipped_permissions_leases_and_questions_between_nodes_work_fo
         );
         all.await.expect("each sees all").unwrap();
         for (asked, ..) in &nodes {
-            let report = NodeRequest::Report(ReportRequest { from: 0 });
+            let report = NodeRequest::Report(ReportRequest::default());
             let answer = bus.ask(asked.clone(), report, Duration::from_secs(2)).await;
             assert!(
                 matches!(answer, Ok(NodeReply::Report(_))),

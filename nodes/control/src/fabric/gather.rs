@@ -14,7 +14,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep, timeout_at};
 use weft_bus::{Bus, NodeReply, NodeRequest, NodeService, Registered, RequestError};
-use weft_wire::{NodeName, NodeReport, ReportRequest};
+use weft_wire::{NodeName, NodeReport, ReportRequest, StreamEvent, StreamName};
 
 /// Nodes asked at once: a large fabric must not flood the bus with answers.
 const ASKED_AT_ONCE: usize = 32;
@@ -45,17 +45,6 @@ pub(super) struct Asker {
     pub(super) bus: Arc<dyn Bus>,
 }
 
-/// A report of nothing.
-pub(super) fn nothing() -> NodeReport {
-    NodeReport {
-        publishers: Vec::new(),
-        hubs: Vec::new(),
-        next: None,
-        idle: Vec::new(),
-        connections: Vec::new(),
-    }
-}
-
 impl Asker {
     /// One question; this node is asked in memory.
     pub(super) async fn ask(
@@ -78,10 +67,13 @@ impl Asker {
 
     /// All pages of a node's report; `None` when one of them did not come.
     pub(super) async fn report(&self, node: &NodeName, deadline: Instant) -> Option<NodeReport> {
-        let mut whole = nothing();
+        let mut whole = NodeReport::default();
         let mut from = 0;
         for _ in 0..PAGES {
-            let request = NodeRequest::Report(ReportRequest { from });
+            let request = NodeRequest::Report(ReportRequest {
+                from,
+                ..ReportRequest::default()
+            });
             let NodeReply::Report(page) = self.ask(node, request, deadline).await.ok()? else {
                 return None;
             };
@@ -89,12 +81,34 @@ impl Asker {
             whole.hubs.extend(page.hubs);
             whole.idle.extend(page.idle);
             whole.connections.extend(page.connections);
+            whole.cpu_ms = whole.cpu_ms.max(page.cpu_ms);
             match page.next {
                 Some(next) if next > from => from = next,
                 _ => break,
             }
         }
         Some(whole)
+    }
+
+    /// What has happened to a stream on each of these nodes; `None` for those that do not answer.
+    pub(super) async fn events(
+        &self,
+        nodes: Vec<NodeName>,
+        stream: &StreamName,
+    ) -> Vec<(NodeName, Option<Vec<StreamEvent>>)> {
+        let deadline = Instant::now() + PATIENCE;
+        let ask = |node: NodeName| async move {
+            let request = NodeRequest::Report(ReportRequest {
+                events_of: Some(stream.clone()),
+                ..ReportRequest::default()
+            });
+            let events = match self.ask(&node, request, deadline).await {
+                Ok(NodeReply::Report(report)) => Some(report.events),
+                _ => None,
+            };
+            (node, events)
+        };
+        at_once(nodes, ask).await
     }
 
     /// The same question to many; no answer, no entry.
@@ -173,7 +187,7 @@ impl Fabric {
 
         known.reports.retain(|node, _| view.nodes.contains_key(node));
         let mut whole = Vec::new();
-        let own_report = reports.remove(&own).flatten().unwrap_or_else(nothing);
+        let own_report = reports.remove(&own).flatten().unwrap_or_default();
         whole.push((own.clone(), Arc::new(own_report)));
         for (node, report) in reports {
             if let Some(report) = report {

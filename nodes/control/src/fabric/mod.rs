@@ -13,7 +13,7 @@ use std::time::Duration;
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 use weft_bus::{Bus, BusState, Members, NodeReply, NodeRequest, NodeService, Registry, RequestError};
-use weft_wire::{NodeName, NodeReport, NodeRole, OwnerInfo, StreamName};
+use weft_wire::{NodeName, NodeReport, NodeRole, OwnerInfo, StreamEvent, StreamName};
 
 /// How long a round's result is shared.
 const FRESH: Duration = Duration::from_millis(200);
@@ -140,7 +140,7 @@ impl Fabric {
     pub(crate) async fn own_report(&self) -> NodeReport {
         let deadline = Instant::now() + PATIENCE;
         let own = self.asker.report(self.own(), deadline).await;
-        own.unwrap_or_else(gather::nothing)
+        own.unwrap_or_default()
     }
 
     /// Asks a node, this one without the bus.
@@ -150,12 +150,21 @@ impl Fabric {
 
     /// Asks all nodes at once; those that do not answer are left out.
     pub(crate) async fn ask_all(&self, request: &NodeRequest) -> Vec<NodeReply> {
+        self.asker.all(self.everybody(), request).await
+    }
+
+    /// What has happened to a stream on each node; `None` for those that do not answer.
+    pub(crate) async fn events(&self, stream: &StreamName) -> Vec<(NodeName, Option<Vec<StreamEvent>>)> {
+        self.asker.events(self.everybody(), stream).await
+    }
+
+    /// This node and all others known here.
+    fn everybody(&self) -> Vec<NodeName> {
         let view = self.members.view();
         let others = view.nodes.keys().filter(|node| *node != self.own());
-        let nodes: Vec<NodeName> = std::iter::once(self.own().clone())
+        std::iter::once(self.own().clone())
             .chain(others.cloned())
-            .collect();
-        self.asker.all(nodes, request).await
+            .collect()
     }
 
     /// Something was changed from here: what is asked from now on shows it.

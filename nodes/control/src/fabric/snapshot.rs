@@ -187,6 +187,12 @@ impl Snapshot {
         self.age.map_or(0, |age| up(age).max(1))
     }
 
+    /// CPU time that a node's process has used, in ms; 0: not known.
+    pub(crate) fn cpu_ms(&self, name: &NodeName) -> u64 {
+        let report = self.reports.iter().find(|(node, _)| node == name);
+        report.map_or(0, |(_, report)| report.cpu_ms)
+    }
+
     /// Nodes by name.
     pub(crate) fn nodes(&self) -> &BTreeMap<NodeName, NodeState> {
         &self.nodes

@@ -4,6 +4,7 @@
 mod filter;
 mod tables;
 
+use crate::dashboard::Counts;
 use crate::fabric::{Fabric, fullness};
 use crate::health;
 use crate::process;
@@ -56,7 +57,7 @@ fn write_node(text: &mut Text, control: &Control) {
         ("version", identity.version),
     ];
     text.sample("weft_info", &labels, 1);
-    write_fabric(text, &control.fabric);
+    write_fabric(text, &control.fabric, control.live.counts());
     text.family("weft_tasks", "Tasks alive on the main runtime.", "gauge");
     text.sample("weft_tasks", &[], control.tasks());
     for (name, help, kind, value) in process::figures() {
@@ -76,7 +77,7 @@ fn write_node(text: &mut Text, control: &Control) {
 }
 
 /// What is known here of all nodes, by their leases.
-fn write_fabric(text: &mut Text, fabric: &Fabric) {
+fn write_fabric(text: &mut Text, fabric: &Fabric, live: &Counts) {
     let view = fabric.members().view();
     let own = fabric.members().own();
     let others = view.nodes.iter().filter(|(name, _)| *name != fabric.own());
@@ -129,6 +130,26 @@ fn write_fabric(text: &mut Text, fabric: &Fabric) {
             "weft_control_refused_total",
             "Requests for a change that were refused for where they came from.",
             counts.refused.load(Relaxed),
+        ),
+        (
+            "weft_control_live_listeners",
+            "Pages that listen to the fabric at this node.",
+            live.listeners.load(Relaxed) as u64,
+        ),
+        (
+            "weft_control_live_looks_total",
+            "Looks at the fabric for pages that listen, one a second for all of them.",
+            live.looks.load(Relaxed),
+        ),
+        (
+            "weft_control_live_refused_total",
+            "Pages refused because as many listen as may.",
+            live.refused.load(Relaxed),
+        ),
+        (
+            "weft_control_live_behind_total",
+            "Times that a page was too slow and got everything anew.",
+            live.behind.load(Relaxed),
         ),
     ];
     for (name, help, value) in figures {

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // a helper of a test fails by panicking
 
 mod guard;
+mod live;
 mod many;
 mod metrics;
 mod orders;

@@ -113,7 +113,7 @@ async fn a_thousand_streams_are_listed_over_a_real_server_within_100_ms_also_whi
     // A node that is gone: its names come from the registry.
     let mut world = world;
     world.places.remove("in2");
-    let page = || NodeRequest::Report(ReportRequest { from: 0 });
+    let page = || NodeRequest::Report(ReportRequest::default());
     let link = world.places["out"].link.clone();
     let until = Instant::now() + Duration::from_secs(5);
     while !matches!(

@@ -11,7 +11,7 @@ use futures::future::{BoxFuture, ready};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, UNIX_EPOCH};
 use tokio::sync::watch;
@@ -28,8 +28,8 @@ use weft_control::{Control, Identity, NodeView, SessionKind, SessionLine};
 use weft_wire::{
     ClockRate, CloseReply, CloseRequest, Codec, ConnectionReport, DrainReply, DrainRequest, Epoch, HubReport,
     IdleReport, Incarnation, NodeAddresses, NodeLimits, NodeLoad, NodeName, NodeRecord, NodeReport, NodeRole,
-    OwnerInfo, PublisherReport, ReaderReport, ReportRequest, SessionDetail, SessionId, StreamName,
-    StreamRecord, StreamState, TrackId, TrackInfo,
+    OwnerInfo, PublisherReport, ReaderReport, ReportRequest, SessionDetail, SessionId, StreamEvent,
+    StreamName, StreamRecord, StreamState, TrackId, TrackInfo,
 };
 
 /// When everything began.
@@ -57,6 +57,8 @@ pub(crate) struct Fake {
     pub(crate) idle: Mutex<Vec<IdleReport>>,
     pub(crate) connections: Mutex<Vec<ConnectionReport>>,
     pub(crate) problems: Mutex<Vec<String>>,
+    pub(crate) events: Mutex<Vec<(StreamName, StreamEvent)>>,
+    pub(crate) cpu_ms: AtomicU64,
     pub(crate) record: Mutex<NodeRecord>,
     pub(crate) closed: Mutex<Vec<CloseRequest>>,
     pub(crate) drained: Mutex<Vec<DrainRequest>>,
@@ -71,6 +73,14 @@ pub(crate) struct Fake {
 impl Fake {
     fn report(&self, request: ReportRequest) -> NodeReport {
         self.asked.fetch_add(1, Relaxed);
+        if let Some(stream) = &request.events_of {
+            let events = self.events.lock().unwrap();
+            let of_it = events.iter().filter(|(name, _)| name == stream);
+            return NodeReport {
+                events: of_it.map(|(_, event)| event.clone()).collect(),
+                ..NodeReport::default()
+            };
+        }
         let (publishers, hubs) = (self.publishers.lock().unwrap(), self.hubs.lock().unwrap());
         let from = request.from as usize;
         let to = from.saturating_add(self.page.load(Relaxed));
@@ -90,6 +100,8 @@ impl Fake {
             } else {
                 vec![]
             },
+            cpu_ms: self.cpu_ms.load(Relaxed),
+            events: vec![],
         }
     }
 
@@ -272,6 +284,8 @@ impl World {
             idle: Mutex::default(),
             connections: Mutex::default(),
             problems: Mutex::default(),
+            events: Mutex::default(),
+            cpu_ms: AtomicU64::new(0),
             record: Mutex::new(record(role)),
             closed: Mutex::default(),
             drained: Mutex::default(),

@@ -132,6 +132,9 @@ impl Receiver {
         let drained = line.track.drain(at, &mut ready);
         line.track.count(&self.live.counters, &self.live.node);
         let whole = ready.len() as u64 + drained.withheld;
+        if line.track.kind == MediaKind::Video {
+            add(&self.live.counters.pictures, whole);
+        }
         for (session, node, n) in [
             (&self.live.counters.units, &self.live.node.units, whole),
             (

@@ -230,6 +230,7 @@ impl Node {
             ingest: ingest.clone(),
             egress: egress.as_ref().map(|p| p.egress.clone()),
             rtsp: egress.as_ref().map(|p| p.server.handle()),
+            hooks: common.hooks.clone(),
         };
         state.open(parts);
         Ok(Self {

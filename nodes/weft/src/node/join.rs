@@ -40,7 +40,7 @@ async fn is_gone(bus: &dyn Bus, node: &NodeName) -> bool {
     let asked = || {
         bus.ask(
             node.clone(),
-            NodeRequest::Report(ReportRequest { from: 0 }),
+            NodeRequest::Report(ReportRequest::default()),
             PATIENCE,
         )
     };

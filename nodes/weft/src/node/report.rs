@@ -68,11 +68,8 @@ pub(crate) fn page(whole: Whole, from: u32) -> NodeReport {
         .count();
     let to = (from + fit.max(1)).min(all);
     let mut page = NodeReport {
-        publishers: Vec::new(),
-        hubs: Vec::new(),
         next: u32::try_from(to).ok().filter(|_| to < all),
-        idle: Vec::new(),
-        connections: Vec::new(),
+        ..NodeReport::default()
     };
     for entry in entries.into_iter().take(to).skip(from) {
         match entry {

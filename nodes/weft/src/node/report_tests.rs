@@ -21,6 +21,7 @@ fn detail(i: usize) -> SessionDetail {
         reported_lost: u64::MAX,
         discarded: u64::MAX,
         kind: "rtspSource".into(),
+        pictures: u64::MAX,
     }
 }
 

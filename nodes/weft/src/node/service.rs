@@ -98,6 +98,12 @@ async fn report(state: &State, request: ReportRequest) -> NodeReport {
     let Some(parts) = state.parts() else {
         return page(Whole::default(), request.from);
     };
+    if let Some(stream) = &request.events_of {
+        return NodeReport {
+            events: parts.hooks.events_of(stream),
+            ..NodeReport::default()
+        };
+    }
     let publishers = match &parts.ingest {
         Some(ingest) => ingest.report().await,
         None => Vec::new(),
@@ -111,7 +117,10 @@ async fn report(state: &State, request: ReportRequest) -> NodeReport {
         rtsp.map(|rtsp| rtsp.sessions()).unwrap_or_default(),
         rtsp.map(|rtsp| rtsp.connections()).unwrap_or_default(),
     );
-    page(whole, request.from)
+    NodeReport {
+        cpu_ms: weft_control::cpu_ms(),
+        ..page(whole, request.from)
+    }
 }
 
 async fn demand(state: &State, request: DemandRequest) -> DemandReply {

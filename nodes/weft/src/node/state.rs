@@ -32,6 +32,7 @@ pub(crate) struct Parts {
     pub(crate) ingest: Option<Ingest>,
     pub(crate) egress: Option<Egress>,
     pub(crate) rtsp: Option<weft_rtsp_server::Handle>,
+    pub(crate) hooks: weft_hooks::Hooks,
 }
 
 impl State {

@@ -6,8 +6,8 @@ use weft_wire::{
     CloseReason, CloseReply, CloseRequest, ConnectionReport, DrainReply, DrainRequest, HubReport, IdleReport,
     Incarnation, NodeAddresses, NodeLimits, NodeLoad, NodeRecord, NodeReport, NodeRole, OfferReply,
     OfferRequest, PublisherEvent, PublisherReport, PublisherWord, ReaderReport, ReportRequest,
-    ResourceMethod, ResourceReply, ResourceRequest, SessionDetail, SessionId, SessionSecret, StreamName,
-    StreamState,
+    ResourceMethod, ResourceReply, ResourceRequest, SessionDetail, SessionId, SessionSecret, StreamEvent,
+    StreamName, StreamState,
 };
 
 const SECRET: SessionSecret = SessionSecret([0x5e, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 0xff]);
@@ -97,9 +97,27 @@ fn report(whole: bool) -> NodeReport {
         publishers: if whole { vec![] } else { vec![publisher] },
         hubs: if whole { vec![] } else { vec![hub] },
         next: (!whole).then_some(300),
-        idle: vec![],
-        connections: vec![],
+        ..NodeReport::default()
     }
+}
+
+/// A page with what came after sessions had details.
+fn told() -> NodeReport {
+    let mut report = detailed();
+    report.publishers[0].detail.pictures = 1 << 33;
+    report.cpu_ms = 1 << 34;
+    let event = |what: &str, kind: &str, reason: &str| StreamEvent {
+        at: 1_763_825_402_000_000,
+        what: what.into(),
+        session: SESSION,
+        kind: kind.into(),
+        reason: reason.into(),
+    };
+    report.events = vec![
+        event("live", "webRTCSession", ""),
+        event("closed", "", "taken-over"),
+    ];
+    report
 }
 
 fn detailed() -> NodeReport {
@@ -116,6 +134,7 @@ fn detailed() -> NodeReport {
         reported_lost: 17,
         discarded: 1 << 33,
         kind: "rtspSource".into(),
+        pictures: 0,
     };
     let mut report = report(false);
     report.publishers[0].detail = detail.clone();
@@ -185,11 +204,33 @@ pub(super) fn all() -> Vec<Sample> {
             }
         }),
         message("close_reply", CloseReply { found: true }),
-        message("report_request", ReportRequest { from: 300 }),
+        former(
+            "report_request",
+            ReportRequest {
+                from: 300,
+                events_of: None,
+            },
+        ),
+        message(
+            "report_request_page",
+            ReportRequest {
+                from: 300,
+                events_of: None,
+            },
+        ),
+        message(
+            "report_request_events",
+            ReportRequest {
+                from: 0,
+                events_of: Some(stream()),
+            },
+        ),
         former("node_report_page", report(false)),
         former("node_report_last", report(true)),
-        message("node_report_detailed", detailed()),
-        message("node_report_nothing", report(true)),
+        former("node_report_detailed", detailed()),
+        former("node_report_nothing", report(true)),
+        message("node_report_told", told()),
+        message("node_report_empty", report(true)),
         message(
             "drain_request",
             DrainRequest {
