@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 
 // The one list of what is built. A page NAME is src/NAME.html with the script src/NAME.ts; a module is a script that
 // others may import from /NAME.js too. Every style sheet in src/ is taken as it is.
-const PAGES = ['publish'];
+const PAGES = ['dashboard', 'publish', 'wall'];
 const MODULES = ['weft-publisher'];
 
 const web = dirname(fileURLToPath(import.meta.url));

@@ -44,10 +44,8 @@ impl NodeService for Reports {
                     let publishers = all.into_iter().skip(from).take(page).collect();
                     NodeReply::Report(NodeReport {
                         publishers,
-                        hubs: vec![],
-                        connections: vec![],
-                        idle: vec![],
                         next,
+                        ..NodeReport::default()
                     })
                 }
                 NodeRequest::Offer(_) => NodeReply::Offer(OfferReply {

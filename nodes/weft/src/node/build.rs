@@ -205,7 +205,7 @@ impl Node {
                 move |service: &mut actix_web::web::ServiceConfig| {
                     if let Some(v3) = v3 {
                         service.configure(v3);
-                        service.route("/", actix_web::web::get().to(page::get));
+                        service.configure(page::routes);
                     }
                     service
                         .configure(weft_pages::assets)

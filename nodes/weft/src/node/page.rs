@@ -1,33 +1,44 @@
-//! `/` of the WebRTC port: one page that shows the streams, for people who look there.
-//! All it knows it asks of the API, as whoever opens it.
+//! Pages of the WebRTC port that are of no one stream: the dashboard at `/`, the wall of proctors at `/wall`.
+//! All they know they ask of the API, as whoever opens them; what they are made of is the pages' own business.
 
-use actix_web::HttpResponse;
-use actix_web::http::header;
+use actix_web::http::header::{CONTENT_SECURITY_POLICY, HeaderValue};
+use actix_web::{HttpRequest, HttpResponse, web};
 
-const PAGE: &str = include_str!("streams.html");
+/// Path and file of each.
+const PAGES: [(&str, &str); 2] = [("/", "dashboard.html"), ("/wall", "wall.html")];
 
-/// The page; it holds nothing of anybody's.
-pub(crate) async fn get() -> HttpResponse {
-    HttpResponse::Ok()
-        .content_type("text/html; charset=utf-8")
-        .insert_header((header::CACHE_CONTROL, "no-cache"))
-        .insert_header((
-            header::CONTENT_SECURITY_POLICY,
-            "default-src 'none'; connect-src 'self'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; \
-             frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-        ))
-        .body(PAGE)
+/// Registers them. They hold nothing of anybody's, so nobody is asked who they are.
+pub(crate) fn routes(service: &mut web::ServiceConfig) {
+    for (path, file) in PAGES {
+        let get = move |request: HttpRequest| async move { alone(&request, file) };
+        service.route(path, web::get().to(get));
+    }
+}
+
+/// A page that stands in no frame: with its buttons somebody could be made to end an exam.
+fn alone(request: &HttpRequest, file: &str) -> HttpResponse {
+    let mut response = weft_pages::page(request, file);
+    let policy = HeaderValue::from_static("frame-ancestors 'none'");
+    // Of two policies both count.
+    response.headers_mut().append(CONTENT_SECURITY_POLICY, policy);
+    response
 }
 
 #[cfg(test)]
 mod tests {
-    use super::PAGE;
+    use super::*;
+    use actix_web::test::TestRequest;
 
     #[test]
-    fn names_of_streams_are_shown_as_text_and_never_as_markup() {
-        assert!(PAGE.contains("textContent"));
-        for markup in ["innerHTML", "insertAdjacentHTML", "document.write", "eval("] {
-            assert!(!PAGE.contains(markup), "{markup}");
+    fn each_page_is_there_and_stands_in_no_frame() {
+        for (_, file) in PAGES {
+            let response = alone(&TestRequest::default().to_http_request(), file);
+            assert_eq!(response.status(), 200, "{file}");
+            let policies = response.headers().get_all(CONTENT_SECURITY_POLICY);
+            assert!(
+                policies.into_iter().any(|p| p == "frame-ancestors 'none'"),
+                "{file}"
+            );
         }
     }
 }

@@ -1,0 +1,85 @@
+// Newest pictures of streams as images: one request at a time for each, few at once for all, only for what is seen, and
+// none while the tab is hidden. Where they stand on the page is the page's business.
+
+import { ask, Refused } from './console.js';
+
+/** A picture on the page. */
+export class Still {
+  readonly image = document.createElement('img');
+  /** When it may be asked for next. */
+  due = 0;
+  /** When the picture that is shown came; 0: there is none. */
+  shown = 0;
+  wanted = true;
+  #url = '';
+  #asking = false;
+
+  constructor(readonly stream: string, private readonly width: number) {
+    this.image.alt = '';
+    this.image.decoding = 'async';
+    this.image.hidden = true;
+  }
+
+  get free(): boolean {
+    return !this.#asking;
+  }
+
+  /** Asks for the newest picture; `every` is when to ask again. */
+  async refresh(every: number): Promise<void> {
+    this.#asking = true;
+    const began = performance.now();
+    this.due = began + every;
+    try {
+      const answer = await ask(`/${this.stream}/snapshot.jpg?width=${this.width}`);
+      const url = URL.createObjectURL(await answer.blob());
+      const former = this.#url;
+      this.#url = url;
+      this.image.src = url;
+      await this.image.decode().catch(() => undefined);
+      if (former) URL.revokeObjectURL(former);
+      this.image.hidden = false;
+      this.shown = performance.now();
+    } catch (error) {
+      // No picture yet, or the stream is gone: the former one stays, and is asked for less often.
+      const patience = error instanceof Refused && error.status === 503 ? 2 : 8;
+      this.due = performance.now() + Math.max(every, 1000) * patience;
+    } finally {
+      this.#asking = false;
+    }
+  }
+
+  /** Takes the picture away. */
+  drop(): void {
+    this.wanted = false;
+    this.image.hidden = true;
+    if (this.#url) URL.revokeObjectURL(this.#url);
+    this.#url = '';
+    this.shown = 0;
+  }
+}
+
+/** Refreshes the pictures that are due, a few at once, so that neither the node nor the laptop has them all together. */
+export class Stills {
+  #asking = 0;
+  #timer: ReturnType<typeof setInterval>;
+
+  /** `seen` gives the pictures on the screen now. */
+  constructor(private readonly seen: () => Still[], private readonly every: number, private readonly atOnce: number) {
+    this.#timer = setInterval(() => this.#look(), 50);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  #look(): void {
+    if (document.hidden || this.#asking >= this.atOnce) return;
+    const now = performance.now();
+    const due = this.seen().filter((still) => still.wanted && still.free && still.due <= now);
+    due.sort((a, b) => a.due - b.due);
+    for (const still of due.slice(0, this.atOnce - this.#asking)) {
+      this.#asking += 1;
+      void still.refresh(this.every).finally(() => (this.#asking -= 1));
+    }
+  }
+}
