@@ -194,14 +194,29 @@ pub enum OfferError {
         /// What would do, e.g. `H264`.
         supported: &'static str,
     },
+    /// A reader's offer that takes nothing.
+    #[error("the offer receives neither video nor audio")]
+    NothingWanted,
+    /// A reader takes none of the stream's codecs.
+    #[error("codecs do not match: the stream has {stream}; the offer takes {offered}")]
+    NothingFits {
+        /// What the stream has.
+        stream: String,
+        /// What the reader takes, e.g. `VP8, AV1`.
+        offered: String,
+    },
 }
 
 impl OfferError {
-    /// The HTTP status that says it: 406 for media that cannot be published here, 400 for the rest.
+    /// The HTTP status that says it: 406 for media that cannot be published or read here, 400 for the rest.
     #[must_use]
     pub fn status(&self) -> u16 {
         match self {
-            Self::TooManyTracks(_) | Self::OtherMedia(_) | Self::NoMedia => 406,
+            Self::TooManyTracks(_)
+            | Self::OtherMedia(_)
+            | Self::NoMedia
+            | Self::NothingWanted
+            | Self::NothingFits { .. } => 406,
             Self::Malformed { .. } | Self::TooLarge { .. } | Self::Missing(_) | Self::NoCodec { .. } => 400,
         }
     }
