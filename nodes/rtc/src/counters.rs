@@ -51,6 +51,18 @@ counters! {
     nacks => "weft_rtc_nacks_sent_total",
     /// Key frames asked for.
     plis => "weft_rtc_plis_sent_total",
+    /// RTP packets sent to readers, retransmissions not included.
+    rtp_sent => "weft_rtc_rtp_packets_sent_total",
+    /// Sequence numbers that readers asked for again.
+    nacks_received => "weft_rtc_nacks_received_total",
+    /// RTP packets sent to readers again.
+    resent => "weft_rtc_rtp_packets_resent_total",
+    /// Packets asked for again too late: they were not kept any more.
+    resends_gone => "weft_rtc_resends_gone_total",
+    /// Packets not sent again because too many waited for that.
+    resends_dropped => "weft_rtc_resends_dropped_total",
+    /// Key frames that readers asked for (PLI, FIR).
+    plis_received => "weft_rtc_plis_received_total",
     /// Peers answered.
     peers_opened => "weft_rtc_peers_opened_total",
     /// Peers whose DTLS came up.

@@ -55,11 +55,12 @@ impl Engine {
         now: Instant,
         offer: &Offer,
         tap: TapQueue,
+        to_reader: bool,
     ) -> Result<RTCPeerConnection, Error> {
         let registry = Registry::new()
             .with(Slot::TwccReceiver, twcc(offer))
             .with(Slot::ReceiverReport, ReceiverReportBuilder::new().build())
-            .with(Slot::from(TAP_SLOT), Tap::new(tap));
+            .with(Slot::from(TAP_SLOT), Tap::new(tap, to_reader));
         RTCPeerConnectionBuilder::new()
             .with_configuration(
                 RTCConfigurationBuilder::new()

@@ -4,7 +4,7 @@
 use crate::Error;
 use crate::counters::{Counters, count};
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering::AcqRel, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot};
@@ -38,10 +38,13 @@ pub(crate) struct Shared {
     pub(crate) closed: OnceLock<CloseReason>,
     /// One bit per track that wants a key frame.
     pub(crate) keyframes: AtomicU32,
+    /// A reader's source has something to send; taken back when the shard looks.
+    pub(crate) media: AtomicBool,
     pub(crate) connected: AtomicBool,
     pub(crate) packets: AtomicU64,
     pub(crate) bytes: AtomicU64,
     pub(crate) recovered: AtomicU64,
+    pub(crate) reported_lost: AtomicU64,
     pub(crate) round_trip_us: AtomicU64,
     pub(crate) remote: Mutex<Option<SocketAddr>>,
 }
@@ -53,12 +56,14 @@ pub struct PeerStats {
     pub connected: bool,
     /// Where the publisher sends from, once ICE has chosen.
     pub remote: Option<SocketAddr>,
-    /// RTP packets received, retransmissions included.
+    /// RTP packets received, retransmissions included; of a reader those sent, without retransmissions.
     pub packets: u64,
-    /// Bytes of RTP payload in them.
+    /// Bytes of RTP payload in them; of a reader with their headers.
     pub bytes: u64,
     /// Packets that came by retransmission.
     pub recovered: u64,
+    /// Packets that a reader says it never got.
+    pub reported_lost: u64,
     /// Last measured round trip, zero before the first.
     pub round_trip: Duration,
     /// Why it was closed, once it is.
@@ -81,6 +86,13 @@ impl PeerHandle {
     pub fn keyframe(&self, track: usize) {
         if let Some(bit) = u32::try_from(track).ok().and_then(|t| 1u32.checked_shl(t)) {
             self.shared.keyframes.fetch_or(bit, Relaxed);
+            self.nudge();
+        }
+    }
+
+    /// A reader's source has something to send: its shard asks it soon. Costs nothing while the shard has not looked yet.
+    pub fn media_ready(&self) {
+        if !self.shared.media.swap(true, AcqRel) {
             self.nudge();
         }
     }
@@ -116,6 +128,7 @@ impl PeerHandle {
             packets: self.shared.packets.load(Relaxed),
             bytes: self.shared.bytes.load(Relaxed),
             recovered: self.shared.recovered.load(Relaxed),
+            reported_lost: self.shared.reported_lost.load(Relaxed),
             round_trip: Duration::from_micros(self.shared.round_trip_us.load(Relaxed)),
             closed: self.shared.closed.get().copied(),
         }

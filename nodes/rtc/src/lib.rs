@@ -1,5 +1,5 @@
-//! WebRTC peers on shared UDP ports: shards, ICE, DTLS, SRTP in front of a receiver that gets RTP and says what it misses.
-//! What the media is, who may send it and where it goes is for `weft-ingest` (and later WHEP) to know.
+//! WebRTC peers on shared UDP ports: shards, ICE, DTLS, SRTP in front of a receiver that gets RTP and says what it misses, or
+//! behind a source whose packets go out. What the media is, and who may send or read it, is for ingest and egress to know.
 
 mod answer_sdp;
 mod candidates;
@@ -13,6 +13,7 @@ mod error;
 mod handle;
 mod link;
 mod negotiate;
+mod out;
 mod peer;
 mod restart;
 mod session;
@@ -22,13 +23,17 @@ mod socket;
 mod sources;
 mod stun;
 mod tap;
+mod watch;
 
 pub use config::RtcConfig;
 pub use counters::Counters;
 pub use error::Error;
 pub use handle::{PeerHandle, PeerStats};
-pub use negotiate::MakeReceiver;
-pub use peer::{Answer, Feedback, MediaReceiver, NegotiatedTrack, PeerAddresses, ReceivedRtp, SenderReport};
+pub use negotiate::{MakeReceiver, MakeSource};
+pub use peer::{
+    Answer, Feedback, MediaReceiver, MediaSource, NegotiatedTrack, Outbound, PeerAddresses, ReceivedRtp,
+    SenderReport, WatchAnswer,
+};
 pub use shards::{ShardHandle, Shards};
 
 /// Log directives for the crates below: they warn about every bad packet, which is for an attacker to decide.

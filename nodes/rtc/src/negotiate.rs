@@ -5,7 +5,8 @@ use crate::answer_sdp::{complete_answer, restarted_offer, tame_offer};
 use crate::candidates;
 use crate::engine::{ABS_CAPTURE_TIME_URI, Engine, refused};
 use crate::handle::PeerHandle;
-use crate::peer::{MediaReceiver, NegotiatedTrack};
+use crate::peer::{MediaReceiver, MediaSource, NegotiatedTrack};
+use crate::session::User;
 use crate::sources::Sources;
 use crate::tap::TapQueue;
 use crate::{Answer, Error};
@@ -24,6 +25,13 @@ use weft_wire::{CloseReason, MediaKind};
 /// Makes the receiver of a new peer, on the shard's thread.
 pub type MakeReceiver =
     Box<dyn FnOnce(&[NegotiatedTrack], PeerHandle) -> Result<Box<dyn MediaReceiver>, CloseReason> + Send>;
+
+/// Makes the source of a peer that is sent to, on the shard's thread.
+pub type MakeSource = Box<dyn FnOnce(PeerHandle) -> Result<Box<dyn MediaSource>, CloseReason> + Send>;
+
+/// Makes either.
+pub(crate) type MakeUser =
+    Box<dyn FnOnce(&[NegotiatedTrack], PeerHandle) -> Result<User, CloseReason> + Send>;
 
 /// ICE credentials of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,7 +66,7 @@ pub(crate) struct Core {
 pub(crate) struct Negotiated {
     pub(crate) core: Core,
     pub(crate) answer: Answer,
-    pub(crate) make: MakeReceiver,
+    pub(crate) make: MakeUser,
     pub(crate) place: crate::shards::Place,
     pub(crate) reply: oneshot::Sender<Result<Answer, Error>>,
 }
@@ -81,10 +89,11 @@ pub(crate) fn negotiate(
     local: SocketAddr,
     addresses: &[IpAddr],
     max_bitrate: u32,
+    to_reader: bool,
 ) -> Result<(Core, String, Vec<NegotiatedTrack>), Error> {
     let now = Instant::now();
     let tap = TapQueue::default();
-    let mut pc = engine.build(now, offer, tap.clone())?;
+    let mut pc = engine.build(now, offer, tap.clone(), to_reader)?;
     for media in offer.sending() {
         let kind = match media.kind() {
             Some(MediaKind::Video) => RtpCodecKind::Video,

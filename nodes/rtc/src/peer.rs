@@ -3,9 +3,11 @@
 
 use bytes::Bytes;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
-use weft_wire::{CloseReason, Codec};
+use weft_rtp::PacketBlock;
+use weft_wire::{CaptureTime, CloseReason, Codec, TrackId};
 
 /// A media line that the answer accepted.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,6 +97,42 @@ pub trait MediaReceiver {
     fn closed(&mut self, reason: CloseReason);
 }
 
+/// What a source has for its reader.
+#[derive(Debug, Clone)]
+pub enum Outbound {
+    /// The packets of one access unit, cut; source, payload type and sequence numbers are put in place here.
+    Unit(Arc<PacketBlock>),
+    /// One point of a track's line, for a sender report (RFC 3550 §6.4.1).
+    Report {
+        /// Which track.
+        track: TrackId,
+        /// RTP timestamp.
+        rtp_time: u32,
+        /// UTC at capture.
+        capture: CaptureTime,
+    },
+    /// The end; nothing follows.
+    Closed(CloseReason),
+}
+
+/// The user's end of a peer that is sent to. Lives on the shard's thread and is called there only; must never block or wait.
+/// `PeerHandle::media_ready` has it asked.
+pub trait MediaSource {
+    /// DTLS is up; media may be sent.
+    fn connected(&mut self, now: Instant, addresses: PeerAddresses);
+    /// What goes out next, if there is something. Not asked while the path takes no more: what waits is the source's to
+    /// bound.
+    fn next(&mut self, now: Instant) -> Option<Outbound>;
+    /// The reader cannot go on without a key unit.
+    fn keyframe(&mut self, now: Instant);
+    /// RTP packets that went out since the last call, and their bytes with RTP headers.
+    fn sent(&mut self, packets: u64, bytes: u64);
+    /// The loop itself did not run for this long: count it out of every time limit.
+    fn loop_stalled(&mut self, now: Instant, pause: Duration);
+    /// The peer is closed; the last call.
+    fn closed(&mut self, reason: CloseReason);
+}
+
 /// What a finished negotiation gives.
 #[derive(Debug, Clone)]
 pub struct Answer {
@@ -102,6 +140,15 @@ pub struct Answer {
     pub sdp: String,
     /// Accepted tracks, in the order of the offer.
     pub tracks: Vec<NegotiatedTrack>,
+    /// To steer the peer.
+    pub peer: crate::PeerHandle,
+}
+
+/// What a finished negotiation with a reader gives.
+#[derive(Debug, Clone)]
+pub struct WatchAnswer {
+    /// The complete SDP answer, candidates included.
+    pub sdp: String,
     /// To steer the peer.
     pub peer: crate::PeerHandle,
 }

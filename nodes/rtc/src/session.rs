@@ -2,12 +2,15 @@
 //! Which datagrams come here, and when it is called, is the shard's business; what media means is the receiver's.
 
 mod media;
+mod user;
+
+pub(crate) use user::User;
 
 use crate::counters::{Counters, count};
 use crate::handle::Shared;
 use crate::link::Link;
 use crate::negotiate::{Core, canonical};
-use crate::peer::{Feedback, MediaReceiver, PeerAddresses};
+use crate::peer::{Feedback, PeerAddresses};
 use crate::shards::Place;
 use crate::socket::{Datagram, Socket};
 use crate::stun::{Class, Transaction};
@@ -19,7 +22,7 @@ use rtc::sansio::Protocol;
 use rtc::shared::{TaggedBytesMut, TransportContext, TransportProtocol};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
+use std::sync::atomic::Ordering::{AcqRel, Relaxed};
 use std::time::Duration;
 use tokio::time::Instant;
 use weft_wire::CloseReason;
@@ -56,7 +59,7 @@ pub(crate) struct Session {
     pub(crate) link: Link,
     /// Entry in the shard's timetable.
     pub(crate) standing: Option<Instant>,
-    receiver: Box<dyn MediaReceiver>,
+    user: User,
     shared: Arc<Shared>,
     counters: Arc<Counters>,
     place: Place,
@@ -75,7 +78,7 @@ pub(crate) struct Session {
 /// What a session is made of.
 pub(crate) struct Parts {
     pub(crate) core: Core,
-    pub(crate) receiver: Box<dyn MediaReceiver>,
+    pub(crate) user: User,
     pub(crate) shared: Arc<Shared>,
     pub(crate) counters: Arc<Counters>,
     pub(crate) place: Place,
@@ -90,7 +93,7 @@ impl Session {
             core: parts.core,
             link: Link::default(),
             standing: None,
-            receiver: parts.receiver,
+            user: parts.user,
             shared: parts.shared,
             counters: parts.counters,
             place: parts.place,
@@ -151,7 +154,7 @@ impl Session {
         {
             let micros = u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX);
             self.shared.round_trip_us.store(micros, Relaxed);
-            self.receiver.round_trip(rtt);
+            self.user.round_trip(rtt);
         }
         self.feed(now, d.from, d.data);
         self.pump(now, socket);
@@ -233,6 +236,10 @@ impl Session {
         if let Some(reason) = self.shared.close.get() {
             self.ending = Some(*reason);
         }
+        if self.shared.media.swap(false, AcqRel) {
+            self.poll_receiver(now);
+            self.pump(now, socket);
+        }
         let wanted = self.shared.keyframes.swap(0, Relaxed);
         if wanted != 0 {
             let keyframe = (0..self.live.len()).filter(|t| wanted & (1 << t) != 0).collect();
@@ -254,7 +261,7 @@ impl Session {
             *until += pause;
         }
         let mut feedback = Feedback::default();
-        self.receiver.loop_stalled(now, pause, &mut feedback);
+        self.user.loop_stalled(now, pause, &mut feedback);
         self.apply(now, feedback);
         self.poll_receiver(now);
     }
@@ -264,6 +271,7 @@ impl Session {
         if self.is_closed() {
             return;
         }
+        self.say_goodbye(now);
         if let Err(error) = self.core.pc.close() {
             tracing::debug!(%error, "the WebRTC core did not close cleanly");
         }
@@ -282,7 +290,7 @@ impl Session {
             // The first reason stands; nobody else sets it.
             let _first = self.shared.closed.set(reason);
             self.shared.connected.store(false, Relaxed);
-            self.receiver.closed(reason);
+            self.user.closed(reason);
         }
     }
 
@@ -367,7 +375,7 @@ impl Session {
         if let Ok(mut shown) = self.shared.remote.lock() {
             *shown = Some(remote);
         }
-        self.receiver.connected(now, PeerAddresses { local, remote });
+        self.user.connected(now, PeerAddresses { local, remote });
         self.poll_receiver(now);
         for (from, datagram) in std::mem::take(&mut self.early) {
             self.feed(now, from, &datagram);

@@ -328,8 +328,8 @@ impl Shard {
             tracing::error!(peer = handle.peer, "a WebRTC session could not be begun");
             Err(CloseReason::Internal)
         });
-        let receiver = match made {
-            Ok(receiver) => receiver,
+        let user = match made {
+            Ok(user) => user,
             Err(reason) => {
                 let _gone = reply.send(Err(Error::Refused(reason)));
                 return;
@@ -342,7 +342,7 @@ impl Shard {
             now,
             Parts {
                 core,
-                receiver,
+                user,
                 shared: handle.shared.clone(),
                 counters: self.counters.clone(),
                 place,

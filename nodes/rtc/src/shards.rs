@@ -6,17 +6,21 @@ use crate::certificate;
 use crate::counters::{Counters, count};
 use crate::engine::Engine;
 use crate::handle::{Command, PeerHandle, Shared};
-use crate::negotiate::{MakeReceiver, Negotiated, negotiate};
+use crate::negotiate::{Core, MakeReceiver, MakeSource, MakeUser, Negotiated, negotiate};
+use crate::out::Outgoing;
+use crate::session::User;
 use crate::shard::Shard;
 use crate::socket;
-use crate::{Answer, Error, RtcConfig};
+use crate::watch::Watch;
+use crate::{Answer, Error, NegotiatedTrack, RtcConfig, WatchAnswer};
 use actix_rt::{Arbiter, ArbiterHandle};
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
 use tokio::sync::{mpsc, oneshot};
-use weft_sdp::offer;
-use weft_wire::CloseReason;
+use tokio::time::Instant;
+use weft_sdp::offer::{self, Offer};
+use weft_wire::{CloseReason, TrackInfo};
 
 /// Commands that may wait for a shard.
 const COMMANDS: usize = 1024;
@@ -234,9 +238,55 @@ impl ShardHandle {
         reached_at: Option<IpAddr>,
         make: MakeReceiver,
     ) -> Result<Answer, Error> {
+        let offer = offer::check(&offer_sdp)?;
+        let (core, sdp, tracks, place) = self.core(&offer, &offer_sdp, reached_at, false).await?;
+        let peer = self.peer();
+        let make: MakeUser = Box::new(move |tracks, peer| Ok(User::In(make(tracks, peer)?)));
+        self.adopt(core, Answer { sdp, tracks, peer }, make, place).await
+    }
+
+    /// Answers the offer of a reader of these tracks with a peer that is sent to. `make` runs on the shard's thread before
+    /// the answer is out; `reached_at` as in [`Self::answer_at`].
+    ///
+    /// # Errors
+    /// [`Error::Offer`] where the offer takes none of the tracks, else as [`Self::answer`].
+    pub async fn watch_at(
+        &self,
+        offer_sdp: String,
+        tracks: &[TrackInfo],
+        reached_at: Option<IpAddr>,
+        make: MakeSource,
+    ) -> Result<WatchAnswer, Error> {
+        let watch = Watch::new(&offer_sdp, tracks)?;
+        let (plain, text) = watch.plain()?;
+        let (mut core, answered, _, place) = self.core(&plain, &text, reached_at, true).await?;
+        let sdp = watch.answer(&mut core, &answered)?;
+        let peer = self.peer();
+        let (shared, counters) = (peer.shared.clone(), self.inner.counters.clone());
+        let make: MakeUser = Box::new(move |_, peer| {
+            let source = make(peer)?;
+            let out = Outgoing::new(Instant::now(), watch.parts(source), shared, counters);
+            Ok(User::Out(Box::new(out)))
+        });
+        let answer = Answer {
+            sdp,
+            tracks: Vec::new(),
+            peer,
+        };
+        let Answer { sdp, peer, .. } = self.adopt(core, answer, make, place).await?;
+        Ok(WatchAnswer { sdp, peer })
+    }
+
+    /// A core that has answered, and its place.
+    async fn core(
+        &self,
+        offer: &Offer,
+        offer_sdp: &str,
+        reached_at: Option<IpAddr>,
+        to_reader: bool,
+    ) -> Result<(Core, String, Vec<NegotiatedTrack>, Place), Error> {
         let inner = &self.inner;
         let seat = &inner.handles[self.index];
-        let offer = offer::check(&offer_sdp)?;
         let Some(place) = Place::take(&seat.load, &inner.config) else {
             count(&inner.counters.refused_full);
             return Err(Error::Full);
@@ -244,23 +294,34 @@ impl ShardHandle {
         let addresses = inner.candidates.list(reached_at).await;
         let (core, sdp, tracks) = negotiate(
             &inner.engine,
-            &offer,
-            &offer_sdp,
+            offer,
+            offer_sdp,
             seat.local,
             &addresses,
             inner.config.max_bitrate,
+            to_reader,
         )?;
-        let peer = PeerHandle {
-            peer: inner.next_peer.fetch_add(1, Relaxed),
+        Ok((core, sdp, tracks, place))
+    }
+
+    fn peer(&self) -> PeerHandle {
+        let seat = &self.inner.handles[self.index];
+        PeerHandle {
+            peer: self.inner.next_peer.fetch_add(1, Relaxed),
             commands: seat.commands.clone(),
             shared: Arc::new(Shared::default()),
-            counters: inner.counters.clone(),
+            counters: self.inner.counters.clone(),
             look_at_all: seat.look_at_all.clone(),
-        };
+        }
+    }
+
+    /// Has the shard take the peer over.
+    async fn adopt(&self, core: Core, answer: Answer, make: MakeUser, place: Place) -> Result<Answer, Error> {
+        let seat = &self.inner.handles[self.index];
         let (reply, answered) = oneshot::channel();
         let negotiated = Negotiated {
             core,
-            answer: Answer { sdp, tracks, peer },
+            answer,
             make,
             reply,
             place,

@@ -55,9 +55,19 @@ pub(crate) struct Sources {
     /// Tracks whose offer announced no source.
     learning: Vec<usize>,
     tried: usize,
+    /// Reports come from sources that the offer does not name: those of a peer that only receives.
+    unnamed_reports: bool,
 }
 
 impl Sources {
+    /// Those of a reader: no media, and reports from whatever sources it makes up, as far as their number is bounded.
+    pub(crate) fn of_reader() -> Self {
+        Self {
+            unnamed_reports: true,
+            ..Self::default()
+        }
+    }
+
     /// Adds a negotiated track: `offered` is its line in the offer, `answered` its line in the answer.
     pub(crate) fn add_track(&mut self, track: usize, offered: &OfferedMedia, answered: &OfferedMedia) {
         for codec in &answered.codecs {
@@ -94,7 +104,7 @@ impl Sources {
     /// True when an RTP or RTCP datagram may be shown to the core.
     pub(crate) fn admits(&mut self, datagram: &[u8]) -> bool {
         if let Some(ssrc) = rtcp_sender(datagram) {
-            return self.sources.iter().any(|s| s.ssrc == ssrc);
+            return self.sources.iter().any(|s| s.ssrc == ssrc) || self.tries_reporter(ssrc);
         }
         let Some((payload_type, ssrc)) = rtp_source(datagram) else {
             return false;
@@ -119,6 +129,21 @@ impl Sources {
             ssrc,
             track: payload.track(),
             repair,
+            primary: 0,
+            standing: Standing::Tried,
+        });
+        true
+    }
+
+    fn tries_reporter(&mut self, ssrc: u32) -> bool {
+        if !self.unnamed_reports || self.tried >= MOST_TRIED {
+            return false;
+        }
+        self.tried += 1;
+        self.sources.push(Source {
+            ssrc,
+            track: 0,
+            repair: false,
             primary: 0,
             standing: Standing::Tried,
         });
@@ -247,6 +272,16 @@ mod tests {
         s.add_track(0, &media(&[]), &media(&[]));
         let admitted = (0..100_000).filter(|ssrc| s.admits(&rtp(102, *ssrc))).count();
         assert_eq!((admitted, s.sources.len()), (MOST_TRIED, MOST_TRIED));
+    }
+
+    #[test]
+    fn a_reader_sends_reports_of_some_sources_and_no_media() {
+        let mut s = Sources::of_reader();
+        assert!(s.admits(&rtcp(1)) && s.admits(&rtcp(2)) && s.admits(&rtcp(1)));
+        assert!(!s.admits(&rtp(102, 1)));
+        let admitted = (0..100_000).filter(|ssrc| s.admits(&rtcp(*ssrc))).count();
+        assert_eq!((admitted, s.sources.len()), (MOST_TRIED, MOST_TRIED));
+        assert!(s.admits(&rtcp(1)), "those it had stay");
     }
 
     #[test]

@@ -1,6 +1,7 @@
-//! The last interceptor of a peer's chain: takes every decrypted RTP packet and every sender report out for us, where
+//! The last interceptor of a peer's chain: takes every decrypted RTP packet, every report and wish out for us, where
 //! the core would drop RTCP and the packets of sources that the offer did not announce. Writes pass through untouched.
 
+use crate::out::{Heard, heard};
 use rtc::interceptor::{Interceptor, Packet, StreamInfo, TaggedPacket};
 use rtc::rtcp::sender_report::SenderReport;
 use rtc::sansio::Protocol;
@@ -22,6 +23,8 @@ pub(crate) enum Tapped {
         /// The same on the media clock.
         rtp_timestamp: u32,
     },
+    /// What a reader says of what it gets.
+    Said(Heard),
 }
 
 /// The queue between chain and session. Both live on one thread; the lock is there because the chain must be `Sync`.
@@ -45,13 +48,16 @@ impl TapQueue {
 /// The interceptor.
 pub(crate) struct Tap {
     queue: TapQueue,
+    /// The peer is sent to.
+    to_reader: bool,
     writes: VecDeque<TaggedPacket>,
 }
 
 impl Tap {
-    pub(crate) fn new(queue: TapQueue) -> Self {
+    pub(crate) fn new(queue: TapQueue, to_reader: bool) -> Self {
         Self {
             queue,
+            to_reader,
             writes: VecDeque::new(),
         }
     }
@@ -75,6 +81,9 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Tap {
                             ntp: report.ntp_time,
                             rtp_timestamp: report.rtp_time,
                         });
+                    }
+                    if self.to_reader {
+                        heard(&*packet, &mut |said| self.queue.push(Tapped::Said(said)));
                     }
                 }
             }

@@ -1,8 +1,9 @@
-//! The media side of a peer: RTP and reports out of the core to the receiver, its wishes back as RTCP.
+//! The media side of a peer: RTP and reports out of the core to the receiver, its wishes back as RTCP; a reader's packets in.
 //! When these are called, and all that is not media, is in `session`.
 
-use super::{Live, SOURCE_SILENCE, Session, State};
+use super::{Live, SOURCE_SILENCE, Session, State, User};
 use crate::counters::{add, count};
+use crate::out::{Heard, Write};
 use crate::peer::{Feedback, ReceivedRtp, SenderReport};
 use crate::sources::Payload;
 use crate::tap::Tapped;
@@ -35,12 +36,21 @@ impl Session {
                             ntp,
                             rtp_timestamp,
                         };
-                        self.receiver.sender_report(now, report);
+                        self.user.sender_report(now, report);
                     }
                 }
+                Tapped::Said(said) => self.said(now, said),
             }
         }
         any
+    }
+
+    /// A reader said something: what follows from it goes out with what is due.
+    fn said(&mut self, now: Instant, said: Heard) {
+        if let User::Out(out) = &mut self.user {
+            out.hear(now, said);
+            self.poll_receiver(now);
+        }
     }
 
     fn rtp(&mut self, now: Instant, mut packet: rtc::rtp::Packet) {
@@ -94,9 +104,12 @@ impl Session {
             abs_capture: self.abs_capture(&packet.header),
             payload: packet.payload,
         };
+        let User::In(receiver) = &mut self.user else {
+            return;
+        };
         let mut feedback = Feedback::default();
-        self.receiver.rtp(now, received, &mut feedback);
-        self.receiver_deadline = self.receiver.poll(now, &mut feedback);
+        receiver.rtp(now, received, &mut feedback);
+        self.receiver_deadline = receiver.poll(now, &mut feedback);
         self.apply(now, feedback);
     }
 
@@ -109,9 +122,46 @@ impl Session {
     }
 
     pub(super) fn poll_receiver(&mut self, now: Instant) {
-        let mut feedback = Feedback::default();
-        self.receiver_deadline = self.receiver.poll(now, &mut feedback);
-        self.apply(now, feedback);
+        match &mut self.user {
+            User::In(receiver) => {
+                let mut feedback = Feedback::default();
+                self.receiver_deadline = receiver.poll(now, &mut feedback);
+                self.apply(now, feedback);
+            }
+            User::Out(_) => self.send_out(now),
+        }
+    }
+
+    /// Gives the core what a reader is to get now; [`Self::pump`] must follow.
+    fn send_out(&mut self, now: Instant) {
+        let User::Out(out) = &mut self.user else {
+            return;
+        };
+        let pc = &mut self.core.pc;
+        let wrote = out.run(now, &mut |write| {
+            let message = match write {
+                Write::Rtp(packet) => RTCMessage::RtpPacket(Default::default(), packet),
+                Write::Rtcp(packet) => RTCMessage::RtcpPacket(Default::default(), vec![packet]),
+            };
+            pc.handle_write(TaggedRTCMessage {
+                now: now.into_std(),
+                message,
+            })
+        });
+        self.writes |= wrote;
+        self.receiver_deadline = out.deadline();
+        self.ending = self.ending.or(out.ended());
+    }
+
+    /// Tells a reader that nothing follows, before DTLS does.
+    pub(super) fn say_goodbye(&mut self, now: Instant) {
+        let goodbye = match &self.user {
+            User::Out(out) => out.goodbye(),
+            User::In(_) => None,
+        };
+        if let Some(Write::Rtcp(packet)) = goodbye {
+            self.write_rtcp(now, packet);
+        }
     }
 
     fn media_ssrc(&self, track: usize) -> u32 {

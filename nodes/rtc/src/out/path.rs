@@ -1,0 +1,174 @@
+//! What is known of the path to one reader: by its own estimate and by what it reports lost. A path that has carried what was
+//! sent is free, whatever the estimate says: an estimate never grows far beyond what was there to be measured.
+
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// What was sent is measured over this time.
+const WINDOW: Duration = Duration::from_secs(1);
+/// No path is taken for narrower, bits per second.
+const LEAST: u64 = 150_000;
+/// An estimate below this part of what is sent means that the path does not carry it.
+const SHORT: f64 = 0.9;
+/// Loss of this part of the packets, of 256, means that too: a tenth. Less is the air's doing.
+const LOSSY: u8 = 26;
+/// So little, of 256, means that it carries more than is sent: a fiftieth.
+const CLEAN: u8 = 5;
+/// By which what is sent then grows with each report.
+const GROWTH: f64 = 1.08;
+/// After so long without a sign that it is narrow it is free again.
+const FORGIVEN: Duration = Duration::from_secs(4);
+
+/// The knowledge.
+#[derive(Debug)]
+pub(super) struct Path {
+    since: Instant,
+    bytes: usize,
+    /// Bits per second of the last whole window.
+    sent: u64,
+    narrow: Option<Narrow>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Narrow {
+    rate: u64,
+    seen: Instant,
+}
+
+impl Path {
+    pub(super) fn new(now: Instant) -> Self {
+        Self {
+            since: now,
+            bytes: 0,
+            sent: 0,
+            narrow: None,
+        }
+    }
+
+    /// What the path carries, as far as it is known to be narrow.
+    pub(super) fn rate(&self) -> Option<u64> {
+        self.narrow.map(|n| n.rate)
+    }
+
+    /// So much was sent.
+    pub(super) fn sent(&mut self, now: Instant, bytes: usize) {
+        self.bytes += bytes;
+        let passed = now.saturating_duration_since(self.since);
+        if passed >= WINDOW {
+            self.sent = (self.bytes as f64 * 8.0 / passed.as_secs_f64()) as u64;
+            self.since = now;
+            self.bytes = 0;
+        }
+    }
+
+    /// Packets wait for a narrow path: it is no wider than it was found to be.
+    pub(super) fn waited(&mut self, now: Instant) {
+        if let Some(narrow) = &mut self.narrow {
+            narrow.seen = now;
+        }
+    }
+
+    /// The reader's estimate.
+    pub(super) fn estimated(&mut self, now: Instant, bits_per_second: u64) {
+        let rate = bits_per_second.max(LEAST);
+        let short = self.sent > 0 && (bits_per_second as f64) < self.sent as f64 * SHORT;
+        match &mut self.narrow {
+            None if short => self.narrow = Some(Narrow { rate, seen: now }),
+            None => {}
+            Some(narrow) => {
+                if rate < narrow.rate || short {
+                    narrow.seen = now;
+                }
+                narrow.rate = rate;
+            }
+        }
+        self.forgive(now);
+    }
+
+    /// A report: so much of 256 was lost since the one before.
+    pub(super) fn reported(&mut self, now: Instant, fraction_lost: u8) {
+        if fraction_lost >= LOSSY {
+            let kept = 1.0 - f64::from(fraction_lost) / 512.0;
+            let base = self.narrow.map_or(self.sent, |n| n.rate);
+            if base > 0 {
+                let rate = ((base as f64 * kept) as u64).max(LEAST);
+                self.narrow = Some(Narrow { rate, seen: now });
+            }
+        } else if fraction_lost <= CLEAN
+            && let Some(narrow) = &mut self.narrow
+        {
+            narrow.rate = (narrow.rate as f64 * GROWTH) as u64;
+        }
+        self.forgive(now);
+    }
+
+    fn forgive(&mut self, now: Instant) {
+        if self
+            .narrow
+            .is_some_and(|n| now.saturating_duration_since(n.seen) >= FORGIVEN)
+        {
+            self.narrow = None;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A path over which 4 Mbit/s have gone for two seconds.
+    fn used() -> (Path, Instant) {
+        let start = Instant::now();
+        let mut path = Path::new(start);
+        for ms in 0..2_100 {
+            path.sent(start + Duration::from_millis(ms), 500);
+        }
+        (path, start + Duration::from_millis(2_100))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_estimate_below_what_is_sent_makes_it_narrow_and_one_above_does_not() {
+        let (mut path, now) = used();
+        path.estimated(now, 6_000_000);
+        assert_eq!(path.rate(), None);
+        path.estimated(now, 2_000_000);
+        assert_eq!(path.rate(), Some(2_000_000));
+        path.estimated(now, 2_400_000);
+        assert_eq!(path.rate(), Some(2_400_000), "it grows with the estimate");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_reader_of_a_still_picture_is_not_held_to_what_little_it_has_measured() {
+        let start = Instant::now();
+        let mut path = Path::new(start);
+        for ms in 0..3_000 {
+            path.sent(start + Duration::from_millis(ms), 12);
+        }
+        path.estimated(start + Duration::from_secs(3), 150_000);
+        assert_eq!(path.rate(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn five_per_cent_of_loss_is_borne_and_fifteen_is_not() {
+        let (mut path, now) = used();
+        path.reported(now, 13);
+        assert_eq!(path.rate(), None);
+        path.reported(now, 38);
+        let rate = path.rate().unwrap();
+        assert!((3_600_000..4_000_000).contains(&rate), "{rate}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_path_without_further_signs_is_free_again() {
+        let (mut path, now) = used();
+        path.estimated(now, 2_000_000);
+        for s in 1..6 {
+            let now = now + Duration::from_secs(s);
+            for ms in 0..1_000 {
+                path.sent(now + Duration::from_millis(ms), 200);
+            }
+            path.estimated(now + Duration::from_secs(1), 2_500_000);
+        }
+        assert_eq!(path.rate(), None);
+    }
+}
