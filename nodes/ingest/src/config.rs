@@ -5,10 +5,6 @@ use std::time::Duration;
 use tokio::time::Instant;
 use weft_wire::{Incarnation, NodeName};
 
-/// The largest offer accepted, in bytes; MediaMTX's bound.
-pub const MAX_BODY_BYTES: usize = 128 * 1024;
-/// The time a client has to send the body of a request.
-pub(crate) const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// After a close the session's URL tells the reason for this long.
 pub(crate) const CLOSED_MEMORY: Duration = Duration::from_secs(60);
 /// Limit of remembered closes; the oldest is forgotten first.

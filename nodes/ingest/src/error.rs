@@ -2,9 +2,9 @@
 //! The table of statuses is MediaMTX's and RFC 9725's; finding out which applies is the handlers' work.
 
 use actix_web::http::StatusCode;
-use serde::Serialize;
 use std::time::Duration;
 use weft_auth::Denied;
+use weft_http::{BodyError, reply};
 use weft_wire::{CloseReason, NameError, StreamName};
 
 /// A request of a publisher that was not done.
@@ -20,21 +20,9 @@ pub enum Error {
     /// The path's media comes from elsewhere.
     #[error("path '{0}' takes no publishers: its source is {1}")]
     NotForPublishers(StreamName, &'static str),
-    /// The body is of another type than this request takes.
-    #[error("invalid Content-Type: '{expected}' is needed")]
-    ContentType {
-        /// What it must be.
-        expected: &'static str,
-    },
-    /// The body is larger than [`crate::MAX_BODY_BYTES`].
-    #[error("body is larger than {} bytes", crate::MAX_BODY_BYTES)]
-    TooLarge,
-    /// The body did not come in time.
-    #[error("body did not arrive within 10 s")]
-    BodyTimeout,
-    /// The body broke off.
-    #[error("body could not be read: {0}")]
-    Body(String),
+    /// The body is not what this request takes.
+    #[error(transparent)]
+    Body(#[from] BodyError),
     /// The offer or the fragment makes no sense, or agrees on nothing.
     #[error("{0}")]
     BadRequest(String),
@@ -85,7 +73,7 @@ pub enum Error {
     #[error("method not allowed")]
     Method,
     /// The client may not. What it showed is told by nothing in the answer.
-    #[error("{}", denied(.0))]
+    #[error("{}", reply::denied(.0).1)]
     Denied(Denied),
     /// The client's address asks too often about sessions of other nodes.
     #[error("too many requests from this address")]
@@ -98,23 +86,11 @@ pub enum Error {
 impl Error {
     /// `{"status":"error","error":"..."}` as MediaMTX writes it; a closed session's reason as a token of its own.
     pub(crate) fn to_json(&self) -> String {
-        #[derive(Serialize)]
-        struct Body {
-            status: &'static str,
-            error: String,
-            #[serde(skip_serializing_if = "Option::is_none")]
-            reason: Option<&'static str>,
-        }
-        let body = Body {
-            status: "error",
-            error: self.to_string(),
-            reason: match self {
-                Self::Closed(reason) => Some(reason.token()),
-                _ => None,
-            },
+        let reason = match self {
+            Self::Closed(reason) => Some(reason.token()),
+            _ => None,
         };
-        // Strings have a JSON form, whatever is in them.
-        serde_json::to_string(&body).expect("strings have a JSON form")
+        reply::error_json(&self.to_string(), reason)
     }
 
     /// The HTTP status it is answered with.
@@ -124,12 +100,11 @@ impl Error {
             Self::InvalidName(_)
             | Self::NotConfigured(_)
             | Self::NotForPublishers(..)
-            | Self::ContentType { .. }
-            | Self::Body(_)
             | Self::BadRequest(_)
             | Self::InvalidSecret => StatusCode::BAD_REQUEST,
-            Self::TooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::BodyTimeout => StatusCode::REQUEST_TIMEOUT,
+            Self::Body(BodyError::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::Body(BodyError::Timeout) => StatusCode::REQUEST_TIMEOUT,
+            Self::Body(_) => StatusCode::BAD_REQUEST,
             // An offer whose set of media lines this endpoint does not take (MediaMTX's choice of status).
             Self::NotAcceptable(_) => StatusCode::NOT_ACCEPTABLE,
             // One publisher per name.
@@ -141,24 +116,13 @@ impl Error {
             Self::Elsewhere { status, .. } => {
                 StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
             }
-            Self::Denied(Denied::TooMany(_)) | Self::TooOften(_) | Self::OfAddress(_) => {
-                StatusCode::TOO_MANY_REQUESTS
-            }
-            Self::Denied(Denied::Unavailable(_)) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Denied(_) => StatusCode::UNAUTHORIZED,
+            Self::TooOften(_) | Self::OfAddress(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Denied(denied) => reply::denied(denied).0,
             Self::NotFound => StatusCode::NOT_FOUND,
             Self::Closed(_) => StatusCode::GONE,
             Self::Method => StatusCode::METHOD_NOT_ALLOWED,
             Self::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
-    }
-}
-
-/// MediaMTX's words for every failed login; whoever must wait is told how long.
-fn denied(denied: &Denied) -> String {
-    match denied {
-        Denied::TooMany(_) | Denied::Unavailable(_) => denied.to_string(),
-        _ => "authentication error".to_owned(),
     }
 }
 

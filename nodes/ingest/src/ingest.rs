@@ -4,7 +4,7 @@
 use crate::channels::Channels;
 use crate::config::{Identity, IngestConfig};
 use crate::counters::Counters;
-use crate::http::{ReachedAt, State};
+use crate::http::State;
 use crate::messages::{CloseAll, List};
 use crate::ownership::Fabric;
 use crate::sessions::Sessions;
@@ -14,9 +14,7 @@ use crate::sweep;
 use crate::view::SessionView;
 use actix::{Actor, Addr};
 use actix_rt::{Arbiter, ArbiterHandle};
-use actix_web::dev::Extensions;
 use actix_web::web::ServiceConfig;
-use std::any::Any;
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,15 +24,6 @@ use weft_wire::{CloseReason, SessionId};
 
 /// Longest wait for the sessions to end at a shutdown; each needs 2 s of registry at most.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(4);
-
-/// Remembers which of our addresses a connection reached: answers offer it first. For `HttpServer::on_connect`.
-pub fn on_connect(connection: &dyn Any, data: &mut Extensions) {
-    if let Some(stream) = connection.downcast_ref::<actix_web::rt::net::TcpStream>()
-        && let Ok(address) = stream.local_addr()
-    {
-        data.insert(ReachedAt(address.ip()));
-    }
-}
 
 /// The running ingest role; cheap to clone.
 #[derive(Clone)]

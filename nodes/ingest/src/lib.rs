@@ -43,8 +43,8 @@ pub mod synthetic;
 mod testing;
 mod view;
 
-pub use config::{IceServer, Identity, IngestConfig, MAX_BODY_BYTES};
+pub use config::{IceServer, Identity, IngestConfig};
 pub use counters::Counters;
 pub use error::Error;
-pub use ingest::{Ingest, on_connect};
+pub use ingest::Ingest;
 pub use view::SessionView;

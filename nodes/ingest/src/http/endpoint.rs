@@ -1,7 +1,7 @@
 //! The WHIP endpoint of a stream, `/{path}/whip`: what a publisher may ask before, and its offer (RFC 9725 §4.2).
 //! The session it opens has a URL of its own, see `resource`.
 
-use super::{ReachedAt, State, access, body, events, finish, query, reply};
+use super::{State, access, events, finish, reply};
 use crate::error::Error;
 use crate::live::Client;
 use crate::messages::Publish;
@@ -10,6 +10,8 @@ use crate::remote::Target;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use std::net::SocketAddr;
+use weft_http::reply::ice_link;
+use weft_http::{ReachedAt, body, query};
 use weft_wire::{ResourceMethod, SessionId, StreamName};
 
 /// The parameter by which a publisher shows the session it comes from: `{node}.{secret}`.
@@ -23,7 +25,7 @@ pub(super) async fn options(request: HttpRequest, state: web::Data<State>) -> Ht
     let mut response = HttpResponse::NoContent();
     response.insert_header(("Accept-Post", "application/sdp"));
     for server in state.config.told_ice_servers() {
-        response.append_header((header::LINK, reply::ice_link(&server)));
+        response.append_header((header::LINK, ice_link(&server.url, server.credential.as_ref())));
     }
     response
         .insert_header((header::ACCESS_CONTROL_EXPOSE_HEADERS, "Accept-Post, Link"))
@@ -119,7 +121,7 @@ fn created(state: &State, stream: &StreamName, query: &str, placed: Placed) -> H
             "ETag, ID, Accept-Patch, Link, Location",
         ));
     for server in state.config.told_ice_servers() {
-        response.append_header((header::LINK, reply::ice_link(&server)));
+        response.append_header((header::LINK, ice_link(&server.url, server.credential.as_ref())));
     }
     response.append_header((header::LINK, events::link(&format!("{url}/events{query}"))));
     response.body(placed.answer)

@@ -2,7 +2,7 @@
 //! with a URL to go to, `closed` with a reason, after which there is none. Whose words they are is decided elsewhere.
 
 use super::endpoint::MOVES;
-use super::{State, access, finish, query, reply};
+use super::{State, access, finish};
 use crate::channels::Channel;
 use crate::error::Error;
 use crate::events::{Followed, Words};
@@ -14,6 +14,7 @@ use futures::stream::unfold;
 use std::convert::Infallible;
 use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
+use weft_http::{query, reply};
 use weft_wire::PublisherWord;
 
 /// A comment this often keeps proxies from closing the channel, and finds out that the client has left.

@@ -2,11 +2,9 @@
 //! Handlers read the request, ask who knows, here or on another node, and word the answer.
 
 mod access;
-mod body;
 mod endpoint;
 mod events;
 mod page;
-mod query;
 mod refusals;
 mod reply;
 mod resource;
@@ -25,15 +23,10 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, header};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{HttpRequest, HttpResponse, guard, web};
-use std::net::IpAddr;
 use std::sync::Arc;
 use weft_wire::{NodeName, StreamName};
 
 pub(crate) use refusals::Refusals;
-
-/// The address of ours that a connection reached.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct ReachedAt(pub(crate) IpAddr);
 
 /// What the handlers stand on.
 #[derive(Clone)]
@@ -66,7 +59,7 @@ impl State {
                     .route(web::patch().to(resource::patch))
                     .route(web::delete().to(resource::delete))
                     .route(web::get().to(resource::get))
-                    .default_service(web::to(reply::unknown)),
+                    .default_service(web::to(weft_http::reply::unknown)),
             )
             .service(
                 web::resource("/{path:.*}/whip/{secret:[^/]+}/events")
@@ -80,14 +73,14 @@ impl State {
                     .route(web::method(Method::OPTIONS).to(endpoint::options))
                     .route(web::post().to(endpoint::post))
                     .route(not_here())
-                    .default_service(web::to(reply::unknown)),
+                    .default_service(web::to(weft_http::reply::unknown)),
             )
             .service(
                 web::resource("/{path:.*}/publish")
                     .wrap(from_fn(common))
                     .route(web::get().to(page::get))
                     .route(web::head().to(page::get))
-                    .default_service(web::to(reply::unknown)),
+                    .default_service(web::to(weft_http::reply::unknown)),
             );
     }
 }
@@ -105,11 +98,11 @@ async fn common(
             .headers()
             .contains_key(header::ACCESS_CONTROL_REQUEST_METHOD);
     let mut response = if preflight {
-        request.into_response(reply::preflight())
+        request.into_response(weft_http::reply::preflight())
     } else {
         next.call(request).await?.map_into_boxed_body()
     };
-    reply::common_headers(response.headers_mut(), &origin);
+    weft_http::reply::common_headers(response.headers_mut(), &origin);
     Ok(response)
 }
 

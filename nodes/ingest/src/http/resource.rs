@@ -1,10 +1,11 @@
 //! The URL of one session, `/{path}/whip/{node}.{secret}`: trickle and restarts by PATCH, the end by DELETE, and the
 //! reason of a close for a minute after it. Which node has the session is found out elsewhere.
 
-use super::{State, access, body, finish, reply};
+use super::{State, access, finish};
 use crate::error::Error;
 use crate::remote::{FRAGMENT, Target};
 use actix_web::{HttpRequest, HttpResponse, web};
+use weft_http::{body, reply};
 use weft_wire::ResourceMethod;
 
 /// `PATCH`: candidates, or an ICE restart (RFC 9725 §4.3).

@@ -274,7 +274,10 @@ fn each_refusal_has_a_status() {
             },
             StatusCode::NOT_ACCEPTABLE,
         ),
-        (Error::BodyTimeout, StatusCode::REQUEST_TIMEOUT),
+        (
+            Error::Body(weft_http::BodyError::Timeout),
+            StatusCode::REQUEST_TIMEOUT,
+        ),
         (Error::Closed(CloseReason::TakenOver), StatusCode::GONE),
         (Error::Internal("x".to_owned()), StatusCode::INTERNAL_SERVER_ERROR),
     ] {

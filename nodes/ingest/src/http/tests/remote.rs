@@ -141,7 +141,7 @@ async fn another_node_s_words_cannot_break_an_answer() {
         stream: None,
         said: None,
     };
-    let answer = crate::http::reply::passed(reply);
+    let answer = weft_http::reply::passed(reply);
     assert_eq!(answer.status(), 502);
     assert!(answer.headers().get("ETag").is_none());
     assert!(answer.headers().get("b").is_none());

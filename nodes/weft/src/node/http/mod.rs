@@ -92,6 +92,6 @@ where
 
 /// What the routes are told of a connection.
 fn connected(stream: &Guarded, data: &mut Extensions) {
-    weft_ingest::on_connect(stream.tcp() as &dyn Any, data);
+    weft_http::on_connect(stream.tcp() as &dyn Any, data);
     data.insert(stream.progress());
 }

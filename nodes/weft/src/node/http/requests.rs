@@ -23,7 +23,7 @@ use weft_config::Config;
 const MAX_BODY: usize = 1024 * 1024;
 /// What is kept of it: a byte more than any route takes, so that each says in its own words that it is too large.
 /// Thousands of clients may send one at a time.
-const KEPT_BODY: usize = weft_ingest::MAX_BODY_BYTES + 1;
+const KEPT_BODY: usize = weft_http::MAX_BODY_BYTES + 1;
 /// The longest URL, in bytes.
 const MAX_URL: usize = 8 * 1024;
 

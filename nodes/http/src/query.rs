@@ -2,18 +2,21 @@
 //! What a parameter means is read elsewhere.
 
 /// The first value of a parameter.
-pub(super) fn value<'a>(query: &'a str, name: &str) -> Option<&'a str> {
+#[must_use]
+pub fn value<'a>(query: &'a str, name: &str) -> Option<&'a str> {
     pairs(query).find(|(n, _)| *n == name).map(|(_, value)| value)
 }
 
 /// The query without a parameter.
-pub(super) fn without(query: &str, name: &str) -> String {
+#[must_use]
+pub fn without(query: &str, name: &str) -> String {
     let kept: Vec<_> = parts(query).filter(|part| key(part) != name).collect();
     kept.join("&")
 }
 
 /// A URL with those parameters of `query` that it does not have yet.
-pub(super) fn joined(url: &str, query: &str) -> String {
+#[must_use]
+pub fn joined(url: &str, query: &str) -> String {
     let own = url.split_once('?').map_or("", |(_, own)| own);
     let has = |name: &str| pairs(own).any(|(n, _)| n == name);
     let mut joined = url.to_owned();
