@@ -182,14 +182,15 @@ fn a_login_in_a_server_url_is_read_as_nats_clients_read_it_and_never_repeated() 
 #[test]
 fn an_address_that_the_role_does_not_use_clashes_with_nothing() {
     let text = "rtspAddress: :8889\nrtpAddress: :8189\n";
-    for faces in [Faces::Publishers, Faces::Readers] {
-        Config::parse_for(text, "x", faces).unwrap();
+    Config::parse_for(text, "x", Faces::Publishers).unwrap();
+    // Who watches in a browser comes by the port of WebRTC too.
+    for faces in [Faces::Readers, Faces::Both] {
+        let told = Config::parse_for(text, "x", faces).unwrap_err().to_string();
+        assert!(
+            told.contains("TCP port 8889") && told.contains("UDP port 8189"),
+            "{told}"
+        );
     }
-    let both = Config::parse_for(text, "x", Faces::Both).unwrap_err().to_string();
-    assert!(
-        both.contains("TCP port 8889") && both.contains("UDP port 8189"),
-        "{both}"
-    );
     let api = "apiAddress: :8889\nrtspAddress: :8889\n";
     let ingest = Config::parse_for(api, "x", Faces::Publishers)
         .unwrap_err()

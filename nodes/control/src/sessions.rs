@@ -69,7 +69,7 @@ struct Flow {
     rtcp_packets_sent: u64,
 }
 
-/// A publisher over WebRTC.
+/// A publisher or reader over WebRTC.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(rename_all = "camelCase")]
 #[schemars(rename = "WebRTCSession")]
@@ -176,7 +176,8 @@ impl<'a> Side<'a> {
                 created: reader.since,
                 remote: &reader.remote,
                 state: match session {
-                    Session::Idle(..) => "idle",
+                    // One over WebRTC has no state before it reads.
+                    Session::Idle(..) if reader.kind != "webRTCSession" => "idle",
                     _ => "read",
                 },
                 path: stream,

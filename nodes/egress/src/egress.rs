@@ -5,7 +5,7 @@ use crate::config::EgressConfig;
 use crate::counters::{Counters, add};
 use crate::demand;
 use crate::hub::{Shared, Source, TRY_AGAIN};
-use crate::placement::{Room, place};
+use crate::placement::{Room, Speaks, place};
 use crate::task::Hub;
 use crate::views::HubView;
 use futures::future::{BoxFuture, join_all};
@@ -182,11 +182,16 @@ impl Egress {
         }
     }
 
+    /// Opens a stream for a reader over WebRTC.
+    pub(crate) async fn open_for_whep(&self, request: &DescribeRequest) -> Result<Source, Refusal> {
+        self.open(request, Speaks::Whep).await
+    }
+
     /// Opens a stream: the hub that is there, or a new one.
-    async fn open(&self, request: DescribeRequest) -> Result<Arc<dyn PlaySource>, Refusal> {
+    async fn open(&self, request: &DescribeRequest, speaks: Speaks) -> Result<Source, Refusal> {
         let readers = self.inner.readers_of(&request.stream);
-        self.inner.check_path(&request, readers)?;
-        let placed = place(&self.inner.members, self.room(), &request);
+        self.inner.check_path(request, readers)?;
+        let placed = place(&self.inner.members, self.room(), request, speaks);
         if let Err(Refusal::Moved(url)) = &placed {
             add(&self.inner.retired.readers_moved, 1);
             debug!(stream = %request.stream, peer = %request.peer, %url, "reader sent elsewhere");
@@ -198,11 +203,11 @@ impl Egress {
             .unwrap_or((Duration::ZERO, Refusal::NotFound));
         let until = Instant::now() + patience;
         loop {
-            let source = self.hold(&request)?;
+            let source = self.hold(request)?;
             source.hub().opened(until, &late, &self.inner.waiting).await?;
             // Its readers may wait for the publisher to come back; nobody else is told of a stream that has ended.
             if source.hub().returned(until, &late).await? {
-                return Ok(Arc::new(source));
+                return Ok(source);
             }
         }
     }
@@ -236,7 +241,10 @@ impl Egress {
 
 impl PlayHandler for Egress {
     fn describe(&self, request: DescribeRequest) -> BoxFuture<'_, Result<Arc<dyn PlaySource>, Refusal>> {
-        Box::pin(self.open(request))
+        Box::pin(async move {
+            let source = self.open(&request, Speaks::Rtsp).await?;
+            Ok(Arc::new(source) as Arc<dyn PlaySource>)
+        })
     }
 
     fn patience(&self, stream: &StreamName) -> Duration {

@@ -4,7 +4,7 @@
 use crate::counters::Counters;
 use crate::egress::Seats;
 use crate::life::HubState;
-use crate::reader::Queue;
+use crate::reader::{Queue, Wake};
 use crate::views::{HubView, ReaderView};
 use futures::future::BoxFuture;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
@@ -48,6 +48,7 @@ pub(crate) struct Shared {
     /// The state changed.
     pub(crate) turned: Notify,
     resumed: AtomicBool,
+    key_wanted: AtomicBool,
     /// Descriptions handed out and not yet dropped. Raised only under the lock of the egress' map.
     holders: AtomicUsize,
     commands: mpsc::Sender<Command>,
@@ -83,6 +84,7 @@ impl Shared {
             nudge: Notify::new(),
             turned: Notify::new(),
             resumed: AtomicBool::new(false),
+            key_wanted: AtomicBool::new(false),
             holders: AtomicUsize::new(0),
             commands: sender,
             opening: watched,
@@ -113,6 +115,25 @@ impl Shared {
     /// True once after [`Self::resumed`].
     pub(crate) fn take_resumed(&self) -> bool {
         self.resumed.swap(false, SeqCst)
+    }
+
+    /// A reader cannot go on without a key unit.
+    pub(crate) fn key_wanted(&self) {
+        self.key_wanted.store(true, SeqCst);
+        self.nudge.notify_one();
+    }
+
+    /// True once after [`Self::key_wanted`].
+    pub(crate) fn take_key_wanted(&self) -> bool {
+        self.key_wanted.swap(false, SeqCst)
+    }
+
+    /// Has `wake` called whenever there is something for a reader, from now on.
+    pub(crate) fn wake_reader(&self, id: uuid::Uuid, wake: Wake) {
+        let face = self.face();
+        if let Some(queue) = face.readers.iter().find(|queue| queue.spec.id == id) {
+            queue.wake_by(wake);
+        }
     }
 
     /// True while somebody holds a description.
@@ -222,6 +243,11 @@ impl Source {
 
     pub(crate) fn hub(&self) -> &Shared {
         &self.hub
+    }
+
+    /// The same for whoever outlives the description.
+    pub(crate) fn hub_of(&self) -> Arc<Shared> {
+        Arc::clone(&self.hub)
     }
 }
 

@@ -1,9 +1,10 @@
 //! The egress: one hub per stream that is read here, from the bus to each reader's queue, packetised once for all of them.
-//! Sockets, requests and sequence numbers are the servers' business (`weft-rtsp-server`); units come from `weft-bus`.
+//! Sockets and sequence numbers are the servers' business (`weft-rtsp-server`, `weft-rtc`); units come from `weft-bus`.
 //!
 //! The way of a unit: `repair` (epoch fence, age, holes) ▶ `feed` (gate) ▶ `timeline` ▶ `tracks` (packets) ▶ `gop` (cache) ▶
 //! `reader` (queues). `placement` says where a newcomer reads, `opening` finds the stream, `task` waits and ends, `join` lets
-//! readers in, `life` knows how long they are held, `wishes` asks for key units, `rules` is what paths say to readers.
+//! readers in, `life` knows how long they are held, `wishes` asks for key units, `rules` is what paths say to readers,
+//! `whep` the face of readers over WebRTC.
 
 mod age;
 mod allowance;
@@ -28,6 +29,7 @@ mod task;
 mod timeline;
 mod tracks;
 mod views;
+mod whep;
 mod wishes;
 
 pub use config::EgressConfig;
@@ -35,3 +37,4 @@ pub use counters::Counters;
 pub use egress::Egress;
 pub use life::HubState;
 pub use views::{HubView, ReaderView};
+pub use whep::{Whep, WhepConfig};

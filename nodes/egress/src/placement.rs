@@ -17,8 +17,29 @@ pub(crate) enum Room {
     Draining,
 }
 
+/// What the newcomer speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Speaks {
+    Rtsp,
+    Whep,
+}
+
+impl Speaks {
+    fn address(self, node: &NodeRecord) -> &str {
+        match self {
+            Self::Rtsp => &node.addresses.rtsp,
+            Self::Whep => &node.addresses.webrtc,
+        }
+    }
+}
+
 /// Ok: here. `room` is what the egress itself knows; the node's record may know more (bits per second, draining).
-pub(crate) fn place(members: &Members, room: Room, request: &DescribeRequest) -> Result<(), Refusal> {
+pub(crate) fn place(
+    members: &Members,
+    room: Room,
+    request: &DescribeRequest,
+    speaks: Speaks,
+) -> Result<(), Refusal> {
     let mut unfit: Vec<NodeName> = Vec::new();
     // Each round but the last puts at least one node aside.
     loop {
@@ -27,9 +48,9 @@ pub(crate) fn place(members: &Members, room: Room, request: &DescribeRequest) ->
             Better::Stay if room == Room::Left => return Ok(()),
             Better::Stay => (members.choose(Guest::Reader, &unfit), true),
         };
-        let speaks = |(_, node): &&(NodeName, NodeRecord)| !node.addresses.rtsp.is_empty();
-        if let Some((_, node)) = candidates.iter().find(speaks) {
-            return Err(Refusal::Moved(url(&node.addresses.rtsp, request)));
+        let there = |(_, node): &&(NodeName, NodeRecord)| !speaks.address(node).is_empty();
+        if let Some((_, node)) = candidates.iter().find(there) {
+            return Err(Refusal::Moved(url(speaks, speaks.address(node), request)));
         }
         if candidates.is_empty() {
             return match room {
@@ -44,11 +65,15 @@ pub(crate) fn place(members: &Members, room: Room, request: &DescribeRequest) ->
 }
 
 /// The same stream at another address: no track, the query kept. Names need no escaping.
-fn url(address: &str, request: &DescribeRequest) -> String {
+fn url(speaks: Speaks, address: &str, request: &DescribeRequest) -> String {
     let (stream, authority) = (request.stream.as_str(), authority(address));
+    let url = match speaks {
+        Speaks::Rtsp => format!("rtsp://{authority}/{stream}"),
+        Speaks::Whep => format!("http://{authority}/{stream}/whep"),
+    };
     match &request.query {
-        Some(query) => format!("rtsp://{authority}/{stream}?{query}"),
-        None => format!("rtsp://{authority}/{stream}"),
+        Some(query) => format!("{url}?{query}"),
+        None => url,
     }
 }
 

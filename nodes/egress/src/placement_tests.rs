@@ -62,7 +62,7 @@ fn asked(query: Option<&str>) -> DescribeRequest {
 }
 
 fn placed(own: NodeRecord, others: Vec<NodeRecord>, room: Room) -> Result<(), Refusal> {
-    place(&seeing(own, others), room, &asked(None))
+    place(&seeing(own, others), room, &asked(None), Speaks::Rtsp)
 }
 
 fn moved() -> Result<(), Refusal> {
@@ -139,7 +139,7 @@ fn a_node_without_an_rtsp_address_is_passed_over() {
 fn the_url_keeps_path_and_query_and_brackets_ipv6() {
     let at = |address: &str, query| {
         let members = seeing(node(100, ""), vec![node(0, address)]);
-        match place(&members, Room::Left, &asked(query)) {
+        match place(&members, Room::Left, &asked(query), Speaks::Rtsp) {
             Err(Refusal::Moved(url)) => url,
             other => panic!("{other:?}"),
         }

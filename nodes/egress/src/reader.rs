@@ -5,10 +5,11 @@ use crate::counters::{Counters, add};
 use crate::egress::Seat;
 use crate::gop::Cached;
 use crate::hub::Shared;
+use crate::whep::WEBRTC;
 use futures::future::BoxFuture;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, SystemTime};
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -20,6 +21,20 @@ use weft_wire::{CloseReason, MediaKind, SessionId, TrackId};
 const MAX_BLOCKS: usize = 512;
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 const MAX_LAG: Duration = Duration::from_secs(3);
+/// The same of a reader over WebRTC, who has no send buffer and wants to see what happens now.
+const MAX_LAG_WEBRTC: Duration = Duration::from_secs(1);
+
+/// Called when there is something for a reader that waits for nothing itself. Must return at once.
+pub(crate) type Wake = Box<dyn Fn() + Send + Sync>;
+
+/// A [`Wake`] that can be shown.
+struct Waker(Wake);
+
+impl std::fmt::Debug for Waker {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Waker")
+    }
+}
 
 /// What the hub and the reader share.
 #[derive(Debug)]
@@ -29,6 +44,7 @@ pub(crate) struct Queue {
     counters: Arc<Counters>,
     state: Mutex<State>,
     ready: Notify,
+    waker: OnceLock<Waker>,
     /// The reader has left.
     gone: AtomicBool,
     packets: AtomicU64,
@@ -48,6 +64,8 @@ struct State {
     /// What is left of the burst it began with, allowed on top of the bounds.
     burst_blocks: usize,
     burst_bytes: usize,
+    /// It is over WebRTC.
+    brief: bool,
     flow: Flow,
 }
 
@@ -78,6 +96,7 @@ impl Queue {
             } else {
                 Flow::Playing
             },
+            brief: spec.transport == WEBRTC,
             ..State::default()
         };
         for unit in burst.iter().filter(|u| spec.tracks.contains(&u.block.track)) {
@@ -91,12 +110,26 @@ impl Queue {
             counters,
             state: Mutex::new(state),
             ready: Notify::new(),
+            waker: OnceLock::new(),
             gone: AtomicBool::new(false),
             packets: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             dropped: AtomicU64::new(0),
             asked: now,
             first_of: None,
+        }
+    }
+
+    /// Has `wake` called whenever something is queued.
+    pub(crate) fn wake_by(&self, wake: Wake) {
+        // Once, by the one who takes.
+        self.waker.set(Waker(wake)).ok();
+    }
+
+    fn notify(&self) {
+        self.ready.notify_one();
+        if let Some(Waker(wake)) = self.waker.get() {
+            wake();
         }
     }
 
@@ -125,7 +158,7 @@ impl Queue {
         state.push(now, Arc::clone(block), kind);
         self.skip_if_late(&mut state, now);
         drop(state);
-        self.ready.notify_one();
+        self.notify();
         true
     }
 
@@ -140,7 +173,7 @@ impl Queue {
         }
         state.events.push_back(Queued::report(now, track, line));
         drop(state);
-        self.ready.notify_one();
+        self.notify();
     }
 
     /// Ends the reader: after what is queued when the stream ended, at once otherwise. False when it had ended before.
@@ -154,7 +187,7 @@ impl Queue {
         }
         state.flow = Flow::Closed(reason);
         drop(state);
-        self.ready.notify_one();
+        self.notify();
         true
     }
 
@@ -246,14 +279,16 @@ impl State {
     }
 
     fn clear(&mut self) {
-        let flow = self.flow;
+        let (flow, brief) = (self.flow, self.brief);
         *self = Self {
             flow,
+            brief,
             ..Self::default()
         };
     }
 
     fn is_late(&self, now: Instant) -> bool {
+        let most = if self.brief { MAX_LAG_WEBRTC } else { MAX_LAG };
         self.blocks > MAX_BLOCKS + self.burst_blocks
             || self.bytes > MAX_BYTES + self.burst_bytes
             || self
@@ -261,7 +296,7 @@ impl State {
                 .iter()
                 // Reports kept by a skip stand in front, and are new.
                 .find(|queued| matches!(queued.event, ReaderEvent::Block(_)))
-                .is_some_and(|queued| now.duration_since(queued.at) > MAX_LAG)
+                .is_some_and(|queued| now.duration_since(queued.at) > most)
     }
 
     /// Drops what is older than the newest key unit queued; everything, when there is none or it is not new enough. The

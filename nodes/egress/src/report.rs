@@ -4,6 +4,7 @@
 use crate::egress::Egress;
 use crate::life::HubState;
 use crate::views::{HubView, ReaderView};
+use crate::whep::{WEBRTC, WEBRTC_SESSION};
 use std::time::UNIX_EPOCH;
 use weft_wire::{CloseReason, HubReport, ReaderReport, SessionDetail, SessionId};
 
@@ -51,12 +52,20 @@ fn reader(view: &ReaderView) -> ReaderReport {
     let since = view.since.duration_since(UNIX_EPOCH).unwrap_or_default();
     ReaderReport {
         session: SessionId(*view.id.as_bytes()),
-        kind: (if view.secure { RTSPS_SESSION } else { RTSP_SESSION }).into(),
+        kind: kind(view).into(),
         remote: view.peer.to_string(),
         since: i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
         packets: view.packets,
         bytes: view.bytes,
         detail: detail(view),
+    }
+}
+
+fn kind(view: &ReaderView) -> &'static str {
+    match view.transport {
+        WEBRTC => WEBRTC_SESSION,
+        _ if view.secure => RTSPS_SESSION,
+        _ => RTSP_SESSION,
     }
 }
 

@@ -2,6 +2,7 @@
 //! media, how many there may be. Whether somebody may read it at all is decided before, by whoever knows the client.
 
 use crate::egress::Inner;
+use crate::whep::{WEBRTC, WEBRTC_SESSION};
 use std::time::Duration;
 use weft_config::{OnDemand, PathConf, Source};
 use weft_hooks::{Happening, Hooks};
@@ -22,10 +23,10 @@ pub(crate) fn too_many_readers() -> Refusal {
 pub(crate) fn came(hooks: &Hooks, stream: &StreamName, spec: &ReaderSpec) {
     hooks.happened(Happening::Read {
         stream: stream.clone(),
-        reader_type: if spec.secure {
-            "rtspsSession"
-        } else {
-            "rtspSession"
+        reader_type: match spec.transport {
+            WEBRTC => WEBRTC_SESSION,
+            _ if spec.secure => "rtspsSession",
+            _ => "rtspSession",
         },
         reader: SessionId(spec.id.into_bytes()),
         query: spec.query.clone(),

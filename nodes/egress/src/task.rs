@@ -350,7 +350,8 @@ impl Hub {
         if self.readers.len() != before {
             self.shared.face().readers.clone_from(&self.readers);
         }
-        if self.shared.take_resumed() && self.is_gop_old() {
+        let wanted = self.shared.take_key_wanted();
+        if (self.shared.take_resumed() && self.is_gop_old()) || wanted {
             self.wishes.urgent();
         }
     }

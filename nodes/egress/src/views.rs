@@ -36,11 +36,11 @@ pub struct HubView {
 /// One reader of a hub.
 #[derive(Debug, Clone)]
 pub struct ReaderView {
-    /// The RTSP session's id.
+    /// The session's id.
     pub id: Uuid,
     /// The client's address.
     pub peer: SocketAddr,
-    /// `TCP` or `UDP`.
+    /// `TCP`, `UDP` or `WebRTC`.
     pub transport: &'static str,
     /// Over TLS.
     pub secure: bool,
@@ -67,6 +67,12 @@ pub struct ReaderView {
 }
 
 impl ReaderView {
+    /// True for one over WebRTC.
+    #[must_use]
+    pub fn is_webrtc(&self) -> bool {
+        self.transport == crate::whep::WEBRTC
+    }
+
     pub(crate) fn of(queue: &Queue) -> Self {
         let (packets, bytes, dropped) = queue.traffic();
         let (queued_units, queued_bytes) = queue.depth();

@@ -117,7 +117,7 @@ pub(crate) fn adapt(
     // Without it nobody reads there, or nobody knows where.
     let url = rtsp.map(|rtsp| format!("{rtsp}/{stream}"));
     if let Some(url) = url.and_then(|url| HeaderValue::from_str(&url).ok())
-        && (status == StatusCode::CREATED || status == StatusCode::NOT_IMPLEMENTED)
+        && status == StatusCode::CREATED
     {
         headers.insert(RTSP_URL, url);
         added.push("RTSP-URL");

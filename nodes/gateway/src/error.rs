@@ -55,9 +55,6 @@ pub enum Error {
         /// The limit.
         seconds: u64,
     },
-    /// This node has no WHEP.
-    #[error("WHEP is not served yet: read the stream by RTSP, whose URL is in the header RTSP-URL")]
-    NoWhep,
 }
 
 fn usage(parameter: &str) -> &'static str {
@@ -81,7 +78,6 @@ impl Error {
             Self::Busy(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::Unreachable { .. } => StatusCode::BAD_GATEWAY,
             Self::Late { .. } => StatusCode::GATEWAY_TIMEOUT,
-            Self::NoWhep => StatusCode::NOT_IMPLEMENTED,
         }
     }
 }

@@ -3,7 +3,6 @@
 
 use crate::answer;
 use crate::asked::{self, Asked};
-use crate::error::Error;
 use crate::names::Clock;
 use actix_web::body::BoxBody;
 use actix_web::dev::{Service, ServiceRequest, ServiceResponse, Url};
@@ -63,7 +62,7 @@ impl Gateway {
                     asked::is_ours(context.head().uri.path())
                 }))
                 .configure(faces)
-                .default_service(web::to(async || answer::error(&Error::NoWhep)))
+                .default_service(web::to(async || answer::not_found()))
                 .wrap_fn(move |mut request, inner| {
                     let (gateway, origin) = (gateway.clone(), origin(request.headers()));
                     match gateway.steered(&mut request) {

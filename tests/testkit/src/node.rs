@@ -236,6 +236,11 @@ impl Node {
         Ok(format!("http://{}/{stream}/whip", self.address("webrtc")?))
     }
 
+    /// Where a reader over WebRTC posts its offer.
+    pub fn whep(&self, stream: &str) -> Result<String> {
+        Ok(format!("http://{}/{stream}/whep", self.address("webrtc")?))
+    }
+
     /// Where a reader finds this stream.
     pub fn rtsp(&self, stream: &str) -> Result<String> {
         Ok(format!("rtsp://{}/{stream}", self.address("rtsp")?))

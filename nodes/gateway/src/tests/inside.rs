@@ -162,11 +162,9 @@ async fn a_browser_may_ask_before_it_asks() {
 }
 
 #[actix_web::test]
-async fn readers_over_webrtc_are_told_where_to_read_instead() {
+async fn a_node_without_whep_has_no_such_place() {
     let response = ask(&[], post("/api/webrtc/whep?stream=cam")).await;
-    assert_eq!(response.status().as_u16(), 501);
-    assert_eq!(header(&response, "RTSP-URL"), "rtsp://media.example:8554/cam");
-    assert!(text(response).await.contains("WHEP is not served yet"));
+    assert_eq!(response.status().as_u16(), 404);
     let response = ask(&[], post("/api/webrtc/whep")).await;
     assert_eq!(response.status().as_u16(), 400);
     assert!(

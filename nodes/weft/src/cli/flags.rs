@@ -20,7 +20,7 @@ pub(crate) struct Flags {
     /// This node's name, unique in the fabric (fabric.nodeName).
     #[arg(long, global = true, value_name = "NAME")]
     name: Option<String>,
-    /// HTTP for WebRTC publishers (webrtcAddress).
+    /// HTTP for WebRTC publishers and readers (webrtcAddress).
     #[arg(long, global = true, value_name = "ADDRESS")]
     webrtc: Option<ListenAddress>,
     /// UDP for WebRTC media (webrtcLocalUDPAddress).

@@ -22,7 +22,7 @@ use weft_bus::nats::Ends;
 use weft_bus::{Bus, BusState, Members, Registry};
 use weft_config::{Base, Config, Encryption, IpRule, Layers, ListenAddress, Live, TrustedProxies};
 use weft_control::{Control, Identity};
-use weft_egress::{Egress, EgressConfig};
+use weft_egress::{Egress, EgressConfig, Whep, WhepConfig};
 use weft_gateway::Gateway;
 use weft_hooks::Hooks;
 use weft_ingest::{Ingest, IngestConfig};
@@ -151,6 +151,14 @@ impl Node {
             late.set(egress.clone());
             EgressPart { egress, server }
         });
+        let whep = egress.as_ref().map(|part| {
+            let settings = WhepConfig {
+                gate: common.gate.clone(),
+                shares: common.shares.clone(),
+                settings: common.settings.clone(),
+            };
+            Whep::new(part.egress.clone(), shards.clone(), settings)
+        });
         let identity = weft_ingest::Identity {
             name: node.clone(),
             incarnation: name::incarnation(started),
@@ -193,7 +201,7 @@ impl Node {
             let (control, serve_api) = (control.clone(), config.api);
             let faces = Faces {
                 ingest: ingest.clone(),
-                serves_readers,
+                whep: whep.clone(),
                 elsewhere: Elsewhere::new(members.clone(), common.settings.clone()),
             };
             let face = common.face("webrtcAddress", |p| &p.webrtc, |c| &c.allow_origins.webrtc);
@@ -229,6 +237,7 @@ impl Node {
         let parts = Parts {
             ingest: ingest.clone(),
             egress: egress.as_ref().map(|p| p.egress.clone()),
+            whep,
             rtsp: egress.as_ref().map(|p| p.server.handle()),
             hooks: common.hooks.clone(),
         };
@@ -257,7 +266,7 @@ impl Node {
 #[derive(Clone)]
 struct Faces {
     ingest: Option<Ingest>,
-    serves_readers: bool,
+    whep: Option<Whep>,
     elsewhere: Elsewhere,
 }
 
@@ -265,15 +274,17 @@ impl Faces {
     /// The routes of publishers and readers: the node's own, or the way to a node that has them.
     fn routes(&self) -> impl FnOnce(&mut actix_web::web::ServiceConfig) + use<> {
         let whip = self.ingest.as_ref().map(Ingest::routes);
-        let (elsewhere, serves_readers) = (self.elsewhere.clone(), self.serves_readers);
+        let whep = self.whep.as_ref().map(Whep::routes);
+        let elsewhere = self.elsewhere.clone();
         move |service| {
             match whip {
                 Some(whip) => service.configure(whip),
                 None => service.configure(|service| elsewhere.publishers(service)),
             };
-            if !serves_readers {
-                elsewhere.readers(service);
-            }
+            match whep {
+                Some(whep) => service.configure(whep),
+                None => service.configure(|service| elsewhere.readers(service)),
+            };
         }
     }
 }

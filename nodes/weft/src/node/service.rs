@@ -8,6 +8,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use std::sync::Arc;
 use std::time::Duration;
+use uuid::Uuid;
 use weft_bus::{Bus, NodeReply, NodeRequest, NodeService};
 use weft_wire::{
     CloseReply, CloseRequest, DemandReply, DemandRequest, DrainReply, DrainRequest, NodeName, NodeReport,
@@ -68,6 +69,11 @@ async fn take(state: &State, offer: OfferRequest) -> OfferReply {
 }
 
 async fn resource(state: &State, request: ResourceRequest) -> ResourceReply {
+    let whep = state.parts().and_then(|parts| parts.whep.as_ref());
+    let secret = Uuid::from_bytes(request.secret.0);
+    if let Some(whep) = whep.filter(|whep| whep.knows(secret)) {
+        return whep.resource_here(secret, request.method, request.body).await;
+    }
     match state.parts().and_then(|parts| parts.ingest.as_ref()) {
         Some(ingest) => ingest.resource(request).await,
         None => ResourceReply {
@@ -110,13 +116,16 @@ async fn report(state: &State, request: ReportRequest) -> NodeReport {
     };
     // Readers before sessions: who has begun to read in between is a reader at the next look.
     let hubs = parts.egress.as_ref().map(|egress| egress.report());
+    let mut hubs = hubs.unwrap_or_default();
+    let joining = parts.whep.as_ref().map(|whep| whep.complete(&mut hubs));
     let rtsp = parts.rtsp.as_ref();
     let whole = Whole::of(
         publishers,
-        hubs.unwrap_or_default(),
+        hubs,
         rtsp.map(|rtsp| rtsp.sessions()).unwrap_or_default(),
         rtsp.map(|rtsp| rtsp.connections()).unwrap_or_default(),
-    );
+    )
+    .with_idle(joining.unwrap_or_default());
     NodeReport {
         cpu_ms: weft_control::cpu_ms(),
         ..page(whole, request.from)

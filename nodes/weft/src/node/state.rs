@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 use weft_bus::Describe;
 use weft_config::{Config, Live};
-use weft_egress::Egress;
+use weft_egress::{Egress, Whep};
 use weft_ingest::Ingest;
 use weft_wire::{
     CloseReason, DrainReply, NodeAddresses, NodeLimits, NodeLoad, NodeRecord, NodeRole, SessionId,
@@ -31,6 +31,7 @@ pub(crate) struct State {
 pub(crate) struct Parts {
     pub(crate) ingest: Option<Ingest>,
     pub(crate) egress: Option<Egress>,
+    pub(crate) whep: Option<Whep>,
     pub(crate) rtsp: Option<weft_rtsp_server::Handle>,
     pub(crate) hooks: weft_hooks::Hooks,
 }
@@ -138,6 +139,10 @@ impl State {
 impl Parts {
     /// Ends a publisher or reader; false when there is none of this id.
     pub(crate) async fn close(&self, session: SessionId, reason: CloseReason) -> bool {
+        // Before the hub: one that does not read yet is among these too.
+        if self.whep.as_ref().is_some_and(|whep| whep.close(session, reason)) {
+            return true;
+        }
         let reads = |egress: &Egress| egress.close_reader(session, reason);
         if self.egress.as_ref().is_some_and(reads) {
             return true;

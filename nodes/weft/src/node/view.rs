@@ -47,7 +47,8 @@ impl NodeView for View {
             if let Some(ingest) = &self.ingest {
                 lines.extend(ingest.sessions().await.into_iter().map(publisher));
             }
-            if let Some((_, rtsp)) = &self.egress {
+            if let Some((egress, rtsp)) = &self.egress {
+                lines.extend(egress.hubs().iter().flat_map(watchers));
                 lines.extend(rtsp.sessions().into_iter().map(reader));
             }
             lines
@@ -87,6 +88,25 @@ fn publisher(session: weft_ingest::SessionView) -> SessionLine {
         outbound_bytes: 0,
         outbound_packets: 0,
     }
+}
+
+/// The readers of a hub over WebRTC.
+fn watchers(hub: &weft_egress::HubView) -> Vec<SessionLine> {
+    let over_webrtc = hub.readers.iter().filter(|reader| reader.is_webrtc());
+    over_webrtc
+        .map(|reader| SessionLine {
+            kind: SessionKind::WebRtc,
+            id: reader.id.to_string(),
+            state: "read",
+            path: hub.stream.to_string(),
+            remote: reader.peer.to_string(),
+            inbound_bytes: 0,
+            inbound_packets: 0,
+            inbound_lost: 0,
+            outbound_bytes: reader.bytes,
+            outbound_packets: reader.packets,
+        })
+        .collect()
 }
 
 fn reader(session: weft_rtsp_server::SessionView) -> SessionLine {

@@ -52,6 +52,13 @@ impl Whole {
             connections: connections.into_iter().map(connection).collect(),
         }
     }
+
+    /// With sessions that read nothing yet, beside those of the RTSP server.
+    pub(crate) fn with_idle(mut self, mut idle: Vec<IdleReport>) -> Self {
+        idle.iter_mut().for_each(|idle| show(&mut idle.reader.detail));
+        self.idle.extend(idle);
+        self
+    }
 }
 
 /// What only the RTSP server knows of a reader.

@@ -57,7 +57,11 @@ const NOT_SERVED: &[(&str, &str)] = &[
         "§2 RTSPSession state `publish`, profile `SAVP`, transport `UDP-multicast`",
         "RECORD, SRTP and multicast are not served",
     ),
-    ("§3 /{path}/whep and the read page", "WHEP is not served yet"),
+    ("§3 the read page", "it is a page of ours; tested in browsers"),
+    (
+        "§3 WHEP POST: `codecs not supported by client`, 400",
+        "406, with what the stream has and what the offer takes",
+    ),
     (
         "§3 POST body above 128 KiB",
         "413, where MediaMTX says 400; tested with the ingest crate",
