@@ -20,8 +20,48 @@ function percent(share) {
   return `${(share * 100).toFixed(share > 0 && share < 0.1 ? 1 : 0)} %`;
 }
 
+// src/problem.ts
+function problem(kind, what, todo, final, more = {}) {
+  return { kind, what, todo, final, ...more };
+}
+function ofStatus(status, said, side, more = {}) {
+  const words = said ? ` (${said})` : "";
+  const all = { status, ...more };
+  switch (status) {
+    case 401:
+    case 403:
+      return problem(
+        "unauthorised",
+        side === "publish" ? "You may not publish here" : "You may not watch this",
+        "The link, token or password was not accepted. Open the page from a fresh link, or sign in again.",
+        true,
+        all
+      );
+    case 404:
+      return side === "publish" ? problem("not-found", "There is no such place to publish to", `Check the address of this page${words}.`, true, all) : problem("not-found", "Nobody is publishing here at the moment", "The picture appears by itself as soon as somebody does. Check the name in the address if it should be there already.", false, all);
+    case 409:
+      return problem(
+        "conflict",
+        "Somebody is already publishing under this name",
+        "If that is you, close the other tab or program, then press Start again. Otherwise use another name.",
+        true,
+        all
+      );
+    case 410:
+      return problem("ended", "This session has ended", "Press Start to begin a new one.", false, all);
+    case 429:
+      return problem("full", "Too many requests came from your network", "Wait a moment: this page tries again by itself.", false, all);
+    case 400:
+    case 406:
+    case 413:
+    case 415:
+      return /not configured/.test(said) ? problem("not-found", "This server has no such path", `Check the name in the address of this page${words}.`, true, all) : problem("refused", "The server cannot use what was offered", `Try a current Chrome, Edge, Firefox or Safari${words}.`, true, all);
+    default:
+      return status === 503 || status === 502 || status === 504 ? problem("full", "The server has no room, or is being restarted", `This page tries again by itself${words}.`, false, all) : problem("internal", `The server answered ${status}`, `This page tries again by itself. If it goes on, tell your administrator${words}.`, false, all);
+  }
+}
+
 // src/refused.ts
-import { ofStatus } from "./weft-publisher.js";
 function refused(side) {
   const content = document.querySelector('meta[name="weft-refused"]')?.content ?? "";
   const [, status, words] = /^(\d{3}) ?(.*)$/.exec(content) ?? [];
@@ -89,7 +129,7 @@ function square(g, on, x, y, w, h) {
 }
 
 // src/publish.ts
-import { ProblemError, WeftPublisher, problemOf } from "./weft-publisher.js";
+import { WeftPublisher, problemOf } from "./weft-publisher.js";
 var OWN = ["source", "with", "nodes", "width", "height", "fps", "bitrate"];
 var base = location.pathname.replace(/\/publish\/?$/, "");
 var query = new URLSearchParams(location.search);
@@ -112,14 +152,14 @@ function state(kind, text) {
   target.dataset.kind = kind;
   say(target, text);
 }
-function notice(problem, label = "") {
+function notice(problem2, label = "") {
   const target = element("notice");
-  target.hidden = !problem;
-  if (!problem) return;
-  target.dataset.kind = problem.final ? "error" : "wait";
-  target.dataset.problem = problem.kind;
-  say(element("what"), `${label}${problem.what}.`);
-  say(element("todo"), problem.todo);
+  target.hidden = !problem2;
+  if (!problem2) return;
+  target.dataset.kind = problem2.final ? "error" : "wait";
+  target.dataset.problem = problem2.kind;
+  say(element("what"), `${label}${problem2.what}.`);
+  say(element("todo"), problem2.todo);
 }
 function show() {
   const states = feeds.map((feed2) => ({ feed: feed2, state: feed2.publisher.state }));
@@ -127,21 +167,21 @@ function show() {
   states.sort((a, b) => order.indexOf(a.state.phase) - order.indexOf(b.state.phase));
   const worst = states[0];
   if (!worst) return;
-  const { phase, problem, retryIn } = worst.state;
+  const { phase, problem: problem2, retryIn } = worst.state;
   if (phase === "live") liveSince ??= Date.now();
   if (phase === "live" || phase === "moving") notice(void 0);
-  else if (problem) notice(problem, feeds.length > 1 ? `${worst.feed.name}: ` : "");
+  else if (problem2) notice(problem2, feeds.length > 1 ? `${worst.feed.name}: ` : "");
   switch (phase) {
     case "live":
       return state("live", "Live");
     case "moving":
       return state("live", "Live, changing servers");
     case "connecting":
-      return state("wait", problem ? again(retryIn) : "Connecting…");
+      return state("wait", problem2 ? again(retryIn) : "Connecting…");
     case "reconnecting":
       return state("held", again(retryIn));
     case "stopped":
-      if (states.every((each) => each.state.phase === "stopped")) stop(problem);
+      if (states.every((each) => each.state.phase === "stopped")) stop(problem2);
       else state("error", `${worst.feed.name} has stopped`);
   }
 }
@@ -162,7 +202,7 @@ async function capture() {
   }
   if (source.value !== "screen") {
     try {
-      const media = await WeftPublisher.camera({ ...size, video: camera.value || true, audio: microphone.value === "none" ? false : microphone.value || true });
+      const media = await WeftPublisher.camera({ ...size, video: chosen(camera), audio: chosen(microphone) });
       captured.unshift({ suffix: "", media, release: released(media) });
     } catch (error) {
       for (const { release } of captured) release();
@@ -170,6 +210,9 @@ async function capture() {
     }
   }
   return captured;
+}
+function chosen({ value }) {
+  return value === "none" ? false : value || true;
 }
 async function start() {
   notice(void 0);
@@ -227,7 +270,7 @@ function preview() {
   mute.hidden = !feeds.some(({ media }) => media.getAudioTracks().length > 0);
   for (const select of [source, camera, microphone]) select.disabled = running;
 }
-function stop(problem) {
+function stop(problem2) {
   const ended = feeds;
   feeds = [];
   for (const { publisher, release } of ended) {
@@ -238,18 +281,18 @@ function stop(problem) {
   void awake?.release();
   liveSince = void 0;
   preview();
-  notice(problem);
-  state(problem ? "error" : "wait", "Stopped");
+  notice(problem2);
+  state(problem2 ? "error" : "wait", "Stopped");
 }
 async function devices() {
   const all = await navigator.mediaDevices?.enumerateDevices().catch(() => []) ?? [];
   for (const [select, kind] of [[camera, "videoinput"], [microphone, "audioinput"]]) {
-    const chosen = select.value;
+    const chosen2 = select.value;
     for (const option of [...select.options].filter(({ value }) => value !== "" && value !== "none")) option.remove();
     for (const { deviceId, label } of all.filter((device) => device.kind === kind && device.label)) {
       select.append(new Option(label, deviceId));
     }
-    select.value = [...select.options].some(({ value }) => value === chosen) ? chosen : "";
+    select.value = [...select.options].some(({ value }) => value === chosen2) ? chosen2 : "";
   }
 }
 function choice() {
@@ -261,6 +304,7 @@ function choice() {
 async function figures() {
   const all = await Promise.all(feeds.map(({ publisher }) => publisher.quality().catch(() => void 0)));
   const [first] = all;
+  Object.assign(globalThis, { weftFigures: first });
   const sum = all.reduce((bits, quality) => bits + (quality?.bitrate ?? 0), 0);
   const none = "–";
   const limits = { bandwidth: "network", cpu: "this computer", none: "nothing", other: "something else" };
@@ -306,7 +350,7 @@ function begin() {
   setInterval(() => void figures(), 1e3);
   Object.assign(globalThis, { weft: { get publishers() {
     return feeds.map(({ publisher }) => publisher);
-  }, ProblemError } });
+  } } });
   if (source.value === "canvas") void start();
 }
 begin();

@@ -1,3 +1,20 @@
+// src/options.ts
+function endpoints(url, nodes, end) {
+  const first = new URL(url, location.href);
+  const others = nodes.filter(Boolean).map((node) => {
+    const base = new URL(node, first);
+    if (base.pathname.endsWith(`/${end}`)) return base.href;
+    return new URL(first.pathname + first.search, base).href;
+  });
+  return [.../* @__PURE__ */ new Set([first.href, ...others])];
+}
+function authorization(who) {
+  if (who.token) return { Authorization: `Bearer ${who.token}` };
+  if (!who.user) return {};
+  const bytes = new TextEncoder().encode(`${who.user}:${who.password ?? ""}`);
+  return { Authorization: `Basic ${btoa(String.fromCharCode(...bytes))}` };
+}
+
 // src/problem.ts
 var ProblemError = class extends Error {
   constructor(problem2) {
@@ -38,7 +55,7 @@ function ofStatus(status, said, side, more = {}) {
       return problem(
         "unauthorised",
         side === "publish" ? "You may not publish here" : "You may not watch this",
-        `The link, token or password was not accepted. Open the page from a fresh link, or sign in again${words2}.`,
+        "The link, token or password was not accepted. Open the page from a fresh link, or sign in again.",
         true,
         all
       );
@@ -323,11 +340,11 @@ function watch(peer, stop, silent) {
   };
   void look();
 }
-async function alive(peer, limit) {
+async function alive(peer, limit, stop) {
   const before = (await counts(peer)).received;
-  for (const end = performance.now() + limit; performance.now() < end; ) {
+  for (const end = performance.now() + limit; performance.now() < end && !stop?.aborted; ) {
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS / 2));
-    if (peer.connectionState === "closed") return false;
+    if (peer.connectionState === "closed" || peer.connectionState === "failed") return false;
     if ((await counts(peer)).received > before) return true;
   }
   return false;
@@ -485,7 +502,7 @@ var Session = class _Session {
 };
 function blocked() {
   return problem(
-    "network-lost",
+    "blocked",
     "The server answers, but picture and sound do not get through",
     "A firewall between you and the server may block them: try another network, or ask your administrator to allow UDP or TCP to the media port.",
     false
@@ -504,7 +521,7 @@ var FIRST_PAUSE_MS = 200;
 var LONGEST_PAUSE_MS = 5e3;
 var SETTLED_MS = 5e3;
 var SILENCE_MS2 = 1e3;
-var SILENCE_WITHOUT_FEEDBACK_MS = 4e3;
+var LONG_SILENCE_MS = 4e3;
 var RESTART_MS = 1e3;
 var ALIVE_MS = 1500;
 var ASK_MS = 500;
@@ -513,12 +530,16 @@ var OVERLAP_MS = 1e3;
 var Stay = class {
   constructor(options) {
     this.options = options;
+    this.#endpoints = [...options.endpoints];
   }
   options;
   #running = new AbortController();
   #current;
+  #endpoints;
   #next = 0;
   #sessions = 0;
+  /** A session that went silent, kept while another one is looked for: a server that hung may come back before that. */
+  #hung;
   /** The session that was lost last: the server lets its publisher have the name again. */
   #old;
   /** Connects and stays until `stop`, or until something final happens. */
@@ -531,6 +552,7 @@ var Stay = class {
       const tried = await this.#come();
       if (stopped.aborted) return;
       if (tried instanceof Session) {
+        this.#forget(tried);
         const since = performance.now();
         const end = await this.#live(tried);
         if (stopped.aborted) return;
@@ -544,21 +566,23 @@ var Stay = class {
       const own = failed.kind === "conflict" && this.#old !== void 0;
       if (failed.final && !own) return this.#end(failed);
       const wait = Math.max(pause * (0.75 + Math.random() / 2), failed.retryAfter ?? 0);
-      pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
+      pause = Math.min(pause * 2, this.options.longestPause ?? LONGEST_PAUSE_MS);
       this.#tell(this.#sessions ? "reconnecting" : "connecting", failed, wait);
-      await sleep(wait, stopped);
+      await Promise.race([sleep(wait, stopped), this.#hung?.back ?? never]);
     }
   }
   /** Ends it for good. */
   stop() {
     if (this.#running.signal.aborted) return;
     this.#running.abort();
+    this.#forget();
     this.#current?.close(true);
     this.#current = void 0;
     this.#tell("stopped");
   }
   #end(problem2) {
     this.#running.abort();
+    this.#forget();
     this.#current?.close(false);
     this.#current = void 0;
     this.#tell("stopped", problem2);
@@ -569,8 +593,9 @@ var Stay = class {
   /** One round over all endpoints. */
   async #come() {
     let worst;
-    for (let tries = 0; tries < this.options.endpoints.length && !this.#running.signal.aborted; tries++) {
-      const endpoint = this.options.endpoints[this.#next++ % this.options.endpoints.length] ?? "";
+    for (let tries = 0; tries < this.#endpoints.length && !this.#running.signal.aborted; tries++) {
+      if (this.#hung?.isBack) return this.#hung.session;
+      const endpoint = this.#endpoints[this.#next++ % this.#endpoints.length] ?? "";
       try {
         return await this.#open(endpoint, this.#old);
       } catch (error) {
@@ -579,7 +604,23 @@ var Stay = class {
         if (!worst || worst.kind === "unreachable") worst = problem2;
       }
     }
-    return worst ?? lost();
+    return this.#hung?.isBack ? this.#hung.session : worst ?? lost();
+  }
+  /** Keeps a session that hangs, in case it comes back before another one is had. */
+  #keep(session) {
+    const over = new AbortController();
+    const back = alive(session.peer, Infinity, over.signal);
+    const hung = { session, back, isBack: false, over };
+    this.#hung = hung;
+    void back.then((isBack) => {
+      hung.isBack = isBack;
+    });
+  }
+  /** Another one took its place, or it is itself the one that counts again. */
+  #forget(instead) {
+    this.#hung?.over.abort();
+    if (this.#hung && this.#hung.session !== instead) this.#hung.session.close(true);
+    this.#hung = void 0;
   }
   async #open(endpoint, old) {
     const session = await Session.open(endpoint, this.options, old ? { moves: old } : {});
@@ -595,10 +636,12 @@ var Stay = class {
   /** Lives in a session, and in those it is moved to, until one ends otherwise. */
   async #live(session) {
     for (; ; ) {
+      if (this.#old !== session.secret) {
+        this.#sessions += 1;
+        this.options.session(session);
+      }
       this.#current = session;
-      this.#sessions += 1;
       this.#old = void 0;
-      this.options.session(session);
       this.#tell("live");
       const end = await this.#until(session);
       const moved = end.kind === "move" ? await this.#move(session, end.url) : void 0;
@@ -607,8 +650,9 @@ var Stay = class {
         continue;
       }
       this.#old = session.secret;
-      session.close(false);
       this.#current = void 0;
+      if (end.kind === "lost" && end.hung) this.#keep(session);
+      else session.close(false);
       return end;
     }
   }
@@ -627,14 +671,17 @@ var Stay = class {
           resolve(await this.#why(session));
         });
         const answer = session.peer.remoteDescription?.sdp ?? "";
-        const limit = /transport-cc|transport-wide-cc/.test(answer) ? SILENCE_MS2 : SILENCE_WITHOUT_FEEDBACK_MS;
+        const feedback = this.options.side === "publish" && answer.includes("transport-cc");
+        const limit = feedback ? SILENCE_MS2 : LONG_SILENCE_MS;
         let reviving = false;
         watch(session.peer, over.signal, (ms) => {
           if (ms < limit || reviving) return;
           reviving = true;
           void this.#revive(session).then(async (alive2) => {
             reviving = false;
-            if (!alive2) resolve(await this.#why(session));
+            if (alive2) return;
+            const end = await this.#why(session);
+            resolve(end.kind === "lost" ? { ...end, hung: true } : end);
           });
         });
       });
@@ -660,7 +707,9 @@ var Stay = class {
   async #listen(session, over) {
     if (!session.events) return void 0;
     const urls = this.#everywhere(session.events);
-    for (let heard = true; ; ) {
+    for (let pause = 0; !over.aborted; ) {
+      if (pause > 0) await sleep(pause, over);
+      let heard;
       let anybody = false;
       for (const url of urls) {
         const opened = await open(url, this.options.headers, 2 * ASK_MS, over);
@@ -669,27 +718,25 @@ var Stay = class {
         if (opened.kind === "gone") return { kind: "lost", problem: lost() };
         anybody ||= opened.kind !== "nobody";
         if (opened.kind !== "open") continue;
-        for await (const word of opened.words) {
-          if (!over.aborted) return word;
-        }
-        if (over.aborted) return void 0;
-        if (!heard) await sleep(REOPEN_MS, over);
-        heard = false;
+        heard = performance.now();
+        for await (const word of opened.words) return word;
         break;
       }
       if (!anybody) return { kind: "lost", problem: lost() };
+      pause = heard !== void 0 && performance.now() - heard > REOPEN_MS ? 0 : REOPEN_MS;
     }
+    return void 0;
   }
   /** A session's URL at its own address, then at each other node: every node answers for every session. */
   #everywhere(url) {
     const { pathname, search } = new URL(url);
-    return [.../* @__PURE__ */ new Set([url, ...this.options.endpoints.map((endpoint) => new URL(pathname + search, endpoint).href)])];
+    return [.../* @__PURE__ */ new Set([url, ...this.#endpoints.map((endpoint) => new URL(pathname + search, endpoint).href)])];
   }
   /** Goes to another node: the new session first, then the old one ends. Undefined: the old one ended before. */
   async #move(old, url) {
     this.#tell("moving");
     const { pathname, search } = new URL(url);
-    const bases = [old.endpoint, ...this.options.endpoints];
+    const bases = [old.endpoint, ...this.#endpoints];
     const places = [.../* @__PURE__ */ new Set([url, ...bases.map((base) => new URL(pathname + search, base).href)])];
     let gone = false;
     void old.broken.then(() => {
@@ -702,6 +749,7 @@ var Stay = class {
           const session = await this.#open(place, void 0);
           await Promise.race([sleep(OVERLAP_MS, this.#running.signal), old.broken]);
           old.close(true);
+          this.#remember(place);
           return session;
         } catch {
         }
@@ -710,7 +758,15 @@ var Stay = class {
       await Promise.race([sleep(pause, this.#running.signal), old.broken]);
     }
   }
+  /** An endpoint that we were sent to is one to come back to. */
+  #remember(place) {
+    const url = new URL(place);
+    url.searchParams.delete("moves");
+    if (this.#endpoints.every((endpoint) => new URL(endpoint).origin !== url.origin)) this.#endpoints.push(url.href);
+    this.#next = this.#endpoints.findIndex((endpoint) => new URL(endpoint).origin === url.origin);
+  }
 };
+var never = new Promise(() => void 0);
 function sleep(ms, stop) {
   return new Promise((resolve) => {
     if (stop.aborted) return resolve();
@@ -831,21 +887,6 @@ var WeftPublisher = class extends EventTarget {
     return media;
   }
 };
-function endpoints(url, nodes, end) {
-  const first = new URL(url, location.href);
-  const others = nodes.filter(Boolean).map((node) => {
-    const base = new URL(node, first);
-    if (base.pathname.endsWith(`/${end}`)) return base.href;
-    return new URL(first.pathname + first.search, base).href;
-  });
-  return [.../* @__PURE__ */ new Set([first.href, ...others])];
-}
-function authorization(who) {
-  if (who.token) return { Authorization: `Bearer ${who.token}` };
-  if (!who.user) return {};
-  const bytes = new TextEncoder().encode(`${who.user}:${who.password ?? ""}`);
-  return { Authorization: `Basic ${btoa(String.fromCharCode(...bytes))}` };
-}
 function preferH264(transceiver) {
   const all = RTCRtpSender.getCapabilities("video")?.codecs ?? [];
   const is = (name) => all.filter(({ mimeType }) => mimeType.toLowerCase() === `video/${name}`);
@@ -906,8 +947,6 @@ function uncaptured(what, error) {
 export {
   ProblemError,
   WeftPublisher,
-  authorization,
-  endpoints,
   ofStatus,
   problemOf
 };

@@ -6,4 +6,4 @@
 mod files;
 mod serve;
 
-pub use serve::{assets, page};
+pub use serve::{assets, page, refused};

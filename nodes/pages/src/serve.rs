@@ -2,6 +2,7 @@
 //! see a page has been judged before.
 
 use crate::files::{self, File};
+use actix_web::body::BoxBody;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, EntityTag, Header, IfNoneMatch};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -16,6 +17,52 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; i
 #[must_use]
 pub fn page(request: &HttpRequest, name: &str) -> HttpResponse {
     files::named(name).map_or_else(|| HttpResponse::NotFound().finish(), |file| answer(request, file))
+}
+
+/// A refusal as the client takes it: a browser that opens a page gets that page with the status, headers and words of the
+/// refusal, and says in its own words what happened and what to do; everybody else gets the refusal as it is.
+#[must_use]
+pub fn refused(request: &HttpRequest, name: &str, refusal: HttpResponse, words: &str) -> HttpResponse {
+    let accept = request.headers().get(header::ACCEPT);
+    let page = accept
+        .and_then(|value| value.to_str().ok())
+        .filter(|accepted| accepted.contains("text/html"))
+        .and_then(|_| files::named(name))
+        .and_then(|file| std::str::from_utf8(file.body).ok());
+    let Some(page) = page else {
+        return refusal;
+    };
+    let content = escaped(&format!("{} {words}", refusal.status().as_u16()));
+    let told = format!("<head>\n<meta name=\"weft-refused\" content=\"{content}\">");
+    let page = page.replacen("<head>", &told, 1);
+    let (mut response, _) = refusal.into_parts();
+    let headers = response.headers_mut();
+    headers.remove(header::CONTENT_LENGTH);
+    for (name, value) in [
+        (header::CONTENT_TYPE, "text/html; charset=utf-8"),
+        (header::CACHE_CONTROL, "no-store"),
+        (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+        (header::REFERRER_POLICY, "no-referrer"),
+        (header::CONTENT_SECURITY_POLICY, POLICY),
+    ] {
+        headers.insert(name, header::HeaderValue::from_static(value));
+    }
+    response.set_body(BoxBody::new(page))
+}
+
+/// Text as the value of an attribute.
+fn escaped(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '"' => out.push_str("&quot;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            c => out.push(c),
+        }
+    }
+    out
 }
 
 /// Registers `/weft-pages/{file}` for every file that pages need beside them, and `/weft-*.js` for the modules that other
@@ -99,6 +146,34 @@ mod tests {
         );
         let old = ask("/weft-pages/weft.css", Some("\"of another version\"")).await;
         assert_eq!(old.status(), StatusCode::OK);
+    }
+
+    #[actix_rt::test]
+    async fn a_refusal_is_a_page_for_browsers_alone_and_its_words_stay_words() {
+        let refusal = || {
+            HttpResponse::Unauthorized()
+                .insert_header(("WWW-Authenticate", "Basic"))
+                .body("no")
+        };
+        let words = "</head><script>\"&";
+        let browser = test::TestRequest::get()
+            .insert_header((header::ACCEPT, "text/html,*/*"))
+            .to_http_request();
+        let page = refused(&browser, "publish.html", refusal(), words);
+        assert_eq!(page.status(), StatusCode::UNAUTHORIZED);
+        assert_eq!(page.headers()["www-authenticate"], "Basic");
+        assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
+        let body = actix_web::body::to_bytes(page.into_body()).await.unwrap();
+        let text = std::str::from_utf8(&body).unwrap();
+        assert!(
+            text.contains("content=\"401 &lt;/head&gt;&lt;script&gt;&quot;&amp;\""),
+            "{text}"
+        );
+        let script = test::TestRequest::get()
+            .insert_header((header::ACCEPT, "*/*"))
+            .to_http_request();
+        let plain = refused(&script, "publish.html", refusal(), words);
+        assert_eq!(actix_web::body::to_bytes(plain.into_body()).await.unwrap(), "no");
     }
 
     #[actix_rt::test]

@@ -6,8 +6,8 @@ import { fileURLToPath } from 'node:url';
 
 // The one list of what is built. A page NAME is src/NAME.html with the script src/NAME.ts; a module is a script that
 // others may import from /NAME.js too. Every style sheet in src/ is taken as it is.
-const PAGES = ['dashboard', 'publish', 'wall'];
-const MODULES = ['weft-publisher'];
+const PAGES = ['dashboard', 'publish', 'wall', 'watch'];
+const MODULES = ['weft-publisher', 'weft-reader'];
 
 const web = dirname(fileURLToPath(import.meta.url));
 const dist = process.argv[2] ?? join(web, '../dist');

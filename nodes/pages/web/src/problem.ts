@@ -3,7 +3,7 @@
 /** Kinds of trouble. Final ones are not tried again by themselves. */
 export type ProblemKind =
   | 'insecure' | 'no-device' | 'denied' | 'device-busy' | 'no-screen' | 'no-codec' | 'source-ended'
-  | 'unauthorised' | 'conflict' | 'full' | 'not-found' | 'refused' | 'unreachable' | 'network-lost'
+  | 'unauthorised' | 'conflict' | 'full' | 'not-found' | 'refused' | 'unreachable' | 'network-lost' | 'blocked'
   | 'taken-over' | 'kicked' | 'not-allowed' | 'ended' | 'internal';
 
 /** A problem with its words. */
@@ -66,7 +66,7 @@ export function ofStatus(status: number, said: string, side: 'publish' | 'watch'
     case 401:
     case 403:
       return problem('unauthorised', side === 'publish' ? 'You may not publish here' : 'You may not watch this',
-        `The link, token or password was not accepted. Open the page from a fresh link, or sign in again${words}.`, true, all);
+        'The link, token or password was not accepted. Open the page from a fresh link, or sign in again.', true, all);
     case 404:
       return side === 'publish'
         ? problem('not-found', 'There is no such place to publish to', `Check the address of this page${words}.`, true, all)

@@ -3,7 +3,7 @@
 import { bitrate, element, milliseconds, percent, say } from './dom.js';
 import { refused } from './refused.js';
 import { testPicture } from './test-picture.js';
-import { ProblemError, WeftPublisher, problemOf } from './weft-publisher.js';
+import { WeftPublisher, problemOf } from './weft-publisher.js';
 import type { Problem, State } from './weft-publisher.js';
 
 /** What is sent under one name. */
@@ -94,7 +94,7 @@ async function capture(): Promise<{ suffix: string; media: MediaStream; release(
   }
   if (source.value !== 'screen') {
     try {
-      const media = await WeftPublisher.camera({ ...size, video: camera.value || true, audio: microphone.value === 'none' ? false : microphone.value || true });
+      const media = await WeftPublisher.camera({ ...size, video: chosen(camera), audio: chosen(microphone) });
       captured.unshift({ suffix: '', media, release: released(media) });
     } catch (error) {
       for (const { release } of captured) release();
@@ -102,6 +102,11 @@ async function capture(): Promise<{ suffix: string; media: MediaStream; release(
     }
   }
   return captured;
+}
+
+/** A device's id, none, or whichever the browser takes. */
+function chosen({ value }: HTMLSelectElement): string | boolean {
+  return value === 'none' ? false : value || true;
 }
 
 async function start(): Promise<void> {
@@ -202,6 +207,7 @@ function choice(): void {
 async function figures(): Promise<void> {
   const all = await Promise.all(feeds.map(({ publisher }) => publisher.quality().catch(() => undefined)));
   const [first] = all;
+  Object.assign(globalThis, { weftFigures: first });
   const sum = all.reduce((bits, quality) => bits + (quality?.bitrate ?? 0), 0);
   const none = '–';
   const limits: Record<string, string> = { bandwidth: 'network', cpu: 'this computer', none: 'nothing', other: 'something else' };
@@ -247,7 +253,7 @@ function begin(): void {
   addEventListener('pagehide', () => feeds.length > 0 && stop());
   setInterval(() => void figures(), 1000);
   // For tests and for the curious: what the page stands on.
-  Object.assign(globalThis, { weft: { get publishers() { return feeds.map(({ publisher }) => publisher); }, ProblemError } });
+  Object.assign(globalThis, { weft: { get publishers() { return feeds.map(({ publisher }) => publisher); } } });
   if (source.value === 'canvas') void start();
 }
 

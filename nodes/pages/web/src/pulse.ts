@@ -44,12 +44,12 @@ export function watch(peer: RTCPeerConnection, stop: AbortSignal, silent: (ms: n
   void look();
 }
 
-/** Whether anything comes in within `limit` ms from now. */
-export async function alive(peer: RTCPeerConnection, limit: number): Promise<boolean> {
+/** Whether anything comes in within `limit` ms from now, or before it is stopped. */
+export async function alive(peer: RTCPeerConnection, limit: number, stop?: AbortSignal): Promise<boolean> {
   const before = (await counts(peer)).received;
-  for (const end = performance.now() + limit; performance.now() < end;) {
+  for (const end = performance.now() + limit; performance.now() < end && !stop?.aborted;) {
     await new Promise((resolve) => setTimeout(resolve, LOOK_MS / 2));
-    if (peer.connectionState === 'closed') return false;
+    if (peer.connectionState === 'closed' || peer.connectionState === 'failed') return false;
     if ((await counts(peer)).received > before) return true;
   }
   return false;

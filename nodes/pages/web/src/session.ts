@@ -163,7 +163,7 @@ export class Session {
 }
 
 function blocked() {
-  return problem('network-lost', 'The server answers, but picture and sound do not get through',
+  return problem('blocked', 'The server answers, but picture and sound do not get through',
     'A firewall between you and the server may block them: try another network, or ask your administrator to allow UDP or TCP to the media port.', false);
 }
 

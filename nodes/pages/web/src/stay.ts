@@ -25,6 +25,8 @@ export interface State {
 export interface StayOptions extends SessionOptions {
   /** Endpoints, the first first. */
   endpoints: string[];
+  /** Milliseconds between two rounds over them at most. */
+  longestPause?: number;
   state(state: State): void;
   /** The session that counts from now on. */
   session(session: Session): void;
@@ -36,8 +38,9 @@ const LONGEST_PAUSE_MS = 5000;
 const SETTLED_MS = 5000;
 /** Silence after which ICE is restarted: ten reports of the server's are missing then. */
 const SILENCE_MS = 1000;
-/** The same where the server sends no transport-wide feedback. */
-const SILENCE_WITHOUT_FEEDBACK_MS = 4000;
+/** The same where nothing may come for a while although all is well: the server sends no transport-wide feedback, or its
+    stream has no publisher at the moment. Checks are answered every 2.5 s. */
+const LONG_SILENCE_MS = 4000;
 /** What the restart's request may take, and what it may take after it until something comes in again. */
 const RESTART_MS = 1000;
 const ALIVE_MS = 1500;
@@ -48,18 +51,23 @@ const REOPEN_MS = 1000;
 /** Both sessions send for this long at a move, unless the old one ends before. */
 const OVERLAP_MS = 1000;
 
-type End = { kind: 'move'; url: string } | { kind: 'closed'; reason: string } | { kind: 'lost'; problem: Problem };
+type End = { kind: 'move'; url: string } | { kind: 'closed'; reason: string } | { kind: 'lost'; problem: Problem; hung?: boolean };
 
 /** A connection that is kept up until it is stopped. */
 export class Stay {
   #running = new AbortController();
   #current: Session | undefined;
+  #endpoints: string[];
   #next = 0;
   #sessions = 0;
+  /** A session that went silent, kept while another one is looked for: a server that hung may come back before that. */
+  #hung: { session: Session; back: Promise<boolean>; isBack: boolean; over: AbortController } | undefined;
   /** The session that was lost last: the server lets its publisher have the name again. */
   #old: string | undefined;
 
-  constructor(private readonly options: StayOptions) {}
+  constructor(private readonly options: StayOptions) {
+    this.#endpoints = [...options.endpoints];
+  }
 
   /** Connects and stays until `stop`, or until something final happens. */
   async run(): Promise<void> {
@@ -71,6 +79,7 @@ export class Stay {
       const tried = await this.#come();
       if (stopped.aborted) return;
       if (tried instanceof Session) {
+        this.#forget(tried);
         const since = performance.now();
         const end = await this.#live(tried);
         if (stopped.aborted) return;
@@ -85,9 +94,9 @@ export class Stay {
       const own = failed.kind === 'conflict' && this.#old !== undefined;
       if (failed.final && !own) return this.#end(failed);
       const wait = Math.max(pause * (0.75 + Math.random() / 2), failed.retryAfter ?? 0);
-      pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
+      pause = Math.min(pause * 2, this.options.longestPause ?? LONGEST_PAUSE_MS);
       this.#tell(this.#sessions ? 'reconnecting' : 'connecting', failed, wait);
-      await sleep(wait, stopped);
+      await Promise.race([sleep(wait, stopped), this.#hung?.back ?? never]);
     }
   }
 
@@ -95,6 +104,7 @@ export class Stay {
   stop(): void {
     if (this.#running.signal.aborted) return;
     this.#running.abort();
+    this.#forget();
     this.#current?.close(true);
     this.#current = undefined;
     this.#tell('stopped');
@@ -102,6 +112,7 @@ export class Stay {
 
   #end(problem: Problem): void {
     this.#running.abort();
+    this.#forget();
     this.#current?.close(false);
     this.#current = undefined;
     this.#tell('stopped', problem);
@@ -114,8 +125,9 @@ export class Stay {
   /** One round over all endpoints. */
   async #come(): Promise<Session | Problem> {
     let worst: Problem | undefined;
-    for (let tries = 0; tries < this.options.endpoints.length && !this.#running.signal.aborted; tries++) {
-      const endpoint = this.options.endpoints[this.#next++ % this.options.endpoints.length] ?? '';
+    for (let tries = 0; tries < this.#endpoints.length && !this.#running.signal.aborted; tries++) {
+      if (this.#hung?.isBack) return this.#hung.session;
+      const endpoint = this.#endpoints[this.#next++ % this.#endpoints.length] ?? '';
       try {
         return await this.#open(endpoint, this.#old);
       } catch (error) {
@@ -125,7 +137,23 @@ export class Stay {
         if (!worst || worst.kind === 'unreachable') worst = problem;
       }
     }
-    return worst ?? lost();
+    return this.#hung?.isBack ? this.#hung.session : worst ?? lost();
+  }
+
+  /** Keeps a session that hangs, in case it comes back before another one is had. */
+  #keep(session: Session): void {
+    const over = new AbortController();
+    const back = alive(session.peer, Infinity, over.signal);
+    const hung = { session, back, isBack: false, over };
+    this.#hung = hung;
+    void back.then((isBack) => { hung.isBack = isBack; });
+  }
+
+  /** Another one took its place, or it is itself the one that counts again. */
+  #forget(instead?: Session): void {
+    this.#hung?.over.abort();
+    if (this.#hung && this.#hung.session !== instead) this.#hung.session.close(true);
+    this.#hung = undefined;
   }
 
   async #open(endpoint: string, old: string | undefined): Promise<Session> {
@@ -143,10 +171,12 @@ export class Stay {
   /** Lives in a session, and in those it is moved to, until one ends otherwise. */
   async #live(session: Session): Promise<End> {
     for (;;) {
+      if (this.#old !== session.secret) {
+        this.#sessions += 1;
+        this.options.session(session);
+      }
       this.#current = session;
-      this.#sessions += 1;
       this.#old = undefined;
-      this.options.session(session);
       this.#tell('live');
       const end = await this.#until(session);
       const moved: Session | undefined = end.kind === 'move' ? await this.#move(session, end.url) : undefined;
@@ -155,8 +185,9 @@ export class Stay {
         continue;
       }
       this.#old = session.secret;
-      session.close(false);
       this.#current = undefined;
+      if (end.kind === 'lost' && end.hung) this.#keep(session);
+      else session.close(false);
       return end;
     }
   }
@@ -176,14 +207,17 @@ export class Stay {
           resolve(await this.#why(session));
         });
         const answer = session.peer.remoteDescription?.sdp ?? '';
-        const limit = /transport-cc|transport-wide-cc/.test(answer) ? SILENCE_MS : SILENCE_WITHOUT_FEEDBACK_MS;
+        const feedback = this.options.side === 'publish' && answer.includes('transport-cc');
+        const limit = feedback ? SILENCE_MS : LONG_SILENCE_MS;
         let reviving = false;
         watch(session.peer, over.signal, (ms) => {
           if (ms < limit || reviving) return;
           reviving = true;
           void this.#revive(session).then(async (alive) => {
             reviving = false;
-            if (!alive) resolve(await this.#why(session));
+            if (alive) return;
+            const end = await this.#why(session);
+            resolve(end.kind === 'lost' ? { ...end, hung: true } : end);
           });
         });
       });
@@ -212,7 +246,9 @@ export class Stay {
   async #listen(session: Session, over: AbortSignal): Promise<End | undefined> {
     if (!session.events) return undefined;
     const urls = this.#everywhere(session.events);
-    for (let heard = true; ; ) {
+    for (let pause = 0; !over.aborted;) {
+      if (pause > 0) await sleep(pause, over);
+      let heard: number | undefined;
       let anybody = false;
       for (const url of urls) {
         const opened = await events.open(url, this.options.headers, 2 * ASK_MS, over);
@@ -221,23 +257,21 @@ export class Stay {
         if (opened.kind === 'gone') return { kind: 'lost', problem: lost() };
         anybody ||= opened.kind !== 'nobody';
         if (opened.kind !== 'open') continue;
-        for await (const word of opened.words) {
-          if (!over.aborted) return word;
-        }
-        if (over.aborted) return undefined;
-        // It broke: either the node is gone, or only this connection. The same is asked at once, and then slowly.
-        if (!heard) await sleep(REOPEN_MS, over);
-        heard = false;
+        heard = performance.now();
+        for await (const word of opened.words) return word;
         break;
       }
       if (!anybody) return { kind: 'lost', problem: lost() };
+      // What spoke for a while and broke is asked again at once, all else slowly.
+      pause = heard !== undefined && performance.now() - heard > REOPEN_MS ? 0 : REOPEN_MS;
     }
+    return undefined;
   }
 
   /** A session's URL at its own address, then at each other node: every node answers for every session. */
   #everywhere(url: string): string[] {
     const { pathname, search } = new URL(url);
-    return [...new Set([url, ...this.options.endpoints.map((endpoint) => new URL(pathname + search, endpoint).href)])];
+    return [...new Set([url, ...this.#endpoints.map((endpoint) => new URL(pathname + search, endpoint).href)])];
   }
 
   /** Goes to another node: the new session first, then the old one ends. Undefined: the old one ended before. */
@@ -245,7 +279,7 @@ export class Stay {
     this.#tell('moving');
     const { pathname, search } = new URL(url);
     // Its path and query work at every node, for a client that reaches only one address.
-    const bases = [old.endpoint, ...this.options.endpoints];
+    const bases = [old.endpoint, ...this.#endpoints];
     const places = [...new Set([url, ...bases.map((base) => new URL(pathname + search, base).href)])];
     let gone = false;
     void old.broken.then(() => { gone = true; });
@@ -256,6 +290,7 @@ export class Stay {
           const session = await this.#open(place, undefined);
           await Promise.race([sleep(OVERLAP_MS, this.#running.signal), old.broken]);
           old.close(true);
+          this.#remember(place);
           return session;
         } catch {
           // The old session is worth something as long as it lives.
@@ -265,9 +300,20 @@ export class Stay {
       await Promise.race([sleep(pause, this.#running.signal), old.broken]);
     }
   }
+
+  /** An endpoint that we were sent to is one to come back to. */
+  #remember(place: string): void {
+    const url = new URL(place);
+    url.searchParams.delete('moves');
+    if (this.#endpoints.every((endpoint) => new URL(endpoint).origin !== url.origin)) this.#endpoints.push(url.href);
+    this.#next = this.#endpoints.findIndex((endpoint) => new URL(endpoint).origin === url.origin);
+  }
 }
 
-function sleep(ms: number, stop: AbortSignal): Promise<void> {
+const never = new Promise<never>(() => undefined);
+
+/** Waits, or until it is stopped. */
+export function sleep(ms: number, stop: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (stop.aborted) return resolve();
     const timer = setTimeout(resolve, ms);

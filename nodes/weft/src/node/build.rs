@@ -11,6 +11,7 @@ use super::settings::Settings;
 use super::state::{Parts, State};
 use super::tls::{self, Ports, Tls};
 use super::view::View;
+use super::watch::Watch;
 use super::{Addresses, EgressPart, Node, Role, StartError, advertise, bus, name, page};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
@@ -203,6 +204,10 @@ impl Node {
                 ingest: ingest.clone(),
                 whep: whep.clone(),
                 elsewhere: Elsewhere::new(members.clone(), common.settings.clone()),
+                watch: Watch {
+                    gate: common.gate.clone(),
+                    settings: common.settings.clone(),
+                },
             };
             let face = common.face("webrtcAddress", |p| &p.webrtc, |c| &c.allow_origins.webrtc);
             web.extend(serve(ports, WEBRTC_WORKERS, &face, move || {
@@ -210,6 +215,7 @@ impl Node {
                 let v3 = serve_api.then(|| control.v3());
                 let exams = gateway.routes(faces.routes());
                 let own = faces.routes();
+                let watch = faces.watch.clone();
                 move |service: &mut actix_web::web::ServiceConfig| {
                     if let Some(v3) = v3 {
                         service.configure(v3);
@@ -219,6 +225,7 @@ impl Node {
                         .configure(weft_pages::assets)
                         .configure(exams)
                         .configure(own)
+                        .configure(|service| watch.configure(service))
                         .default_service(actix_web::web::to(weft_control::not_found));
                 }
             })?);
@@ -268,6 +275,7 @@ struct Faces {
     ingest: Option<Ingest>,
     whep: Option<Whep>,
     elsewhere: Elsewhere,
+    watch: Watch,
 }
 
 impl Faces {

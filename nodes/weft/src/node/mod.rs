@@ -23,6 +23,7 @@ mod settings;
 mod state;
 mod tls;
 mod view;
+mod watch;
 mod whole;
 
 pub use addresses::Addresses;

@@ -248,7 +248,7 @@ async fn the_publish_page_is_there_for_every_valid_name() {
     assert_eq!(answer.status, 200);
     assert_eq!(answer.header("Content-Type"), Some("text/html; charset=utf-8"));
     assert_eq!(answer.header("Cache-Control"), Some("no-cache"));
-    assert!(answer.body.contains("RTCPeerConnection"));
+    assert!(answer.body.contains("/weft-pages/publish.js"));
     let answer = call(&node, "GET", "/a%20b/publish", &[], "").await;
     assert_eq!(answer.status, 400);
     assert!(answer.error().contains("invalid path name"));

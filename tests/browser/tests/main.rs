@@ -1,0 +1,6 @@
+//! The pages in a real Chromium against real nodes: what they show, how late, and what they say when something is wrong.
+//! Pictures of each stay in `target/browser` to be looked at.
+
+mod browser;
+mod publish;
+mod words;
