@@ -724,7 +724,7 @@ async function counts(peer) {
   }
   return found;
 }
-function watch(peer, stop, silent) {
+function watch(peer, sends, stop, silent) {
   let last;
   let since = performance.now();
   let looked = since;
@@ -733,7 +733,7 @@ function watch(peer, stop, silent) {
     const now = performance.now();
     if (stop.aborted || peer.connectionState === "closed") return;
     if (have && last && have.received <= last.received) {
-      if (have.sent === last.sent) since += now - looked;
+      if (sends && have.sent === last.sent) since += now - looked;
       silent(now - since);
     } else if (have) {
       since = now;
@@ -935,6 +935,11 @@ var Session = class _Session {
     const body = await response.json().catch(() => ({}));
     return body.reason;
   }
+  /** Whether nobody is there to ask any more; one that is only slow is somebody. */
+  async nobody(limit) {
+    const asked = fetch(this.location, { cache: "no-store", headers: this.options.headers }).then(() => false, () => true);
+    return Promise.race([asked, new Promise((resolve) => setTimeout(() => resolve(false), limit))]);
+  }
   /** What names it to another node that it moves to: `{node}.{secret}`. */
   get secret() {
     return new URL(this.location).pathname.split("/").pop() ?? "";
@@ -968,6 +973,7 @@ async function request(url, init, limit = REQUEST_MS) {
 // src/stay.ts
 var FIRST_PAUSE_MS = 200;
 var LONGEST_PAUSE_MS = 5e3;
+var LONGEST_UNREACHABLE_MS = 1500;
 var SETTLED_MS = 5e3;
 var SILENCE_MS2 = 1e3;
 var LONG_SILENCE_MS = 4e3;
@@ -1014,6 +1020,7 @@ var Stay = class {
       failed = tried;
       const own = failed.kind === "conflict" && this.#old !== void 0;
       if (failed.final && !own) return this.#end(failed);
+      if (failed.kind === "unreachable") pause = Math.min(pause, LONGEST_UNREACHABLE_MS);
       const wait = Math.max(pause * (0.75 + Math.random() / 2), failed.retryAfter ?? 0);
       pause = Math.min(pause * 2, this.options.longestPause ?? LONGEST_PAUSE_MS);
       this.#tell(this.#sessions ? "reconnecting" : "connecting", failed, wait);
@@ -1123,7 +1130,13 @@ var Stay = class {
         const feedback = this.options.side === "publish" && answer.includes("transport-cc");
         const limit = feedback ? SILENCE_MS2 : LONG_SILENCE_MS;
         let reviving = false;
-        watch(session.peer, over.signal, (ms) => {
+        let asked = false;
+        watch(session.peer, this.options.side === "publish", over.signal, (ms) => {
+          if (ms < SILENCE_MS2) asked = false;
+          else if (!asked && limit > SILENCE_MS2) {
+            asked = true;
+            void session.nobody(ASK_MS).then((nobody) => nobody && resolve({ kind: "lost", problem: lost() }));
+          }
           if (ms < limit || reviving) return;
           reviving = true;
           void this.#revive(session).then(async (alive2) => {

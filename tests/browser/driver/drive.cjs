@@ -32,15 +32,17 @@ function observe() {
   };
   const follow = (video) => {
     const each = () => {
+      video.requestVideoFrameCallback(each);
+      // What is below another one is not seen.
+      if (video !== document.querySelector('video:last-of-type')) return;
       const at = Date.now();
       const clock = read(video, video.videoWidth, video.videoHeight);
       shown.push([at, clock === null ? null : (at % 2 ** 32) - clock]);
-      video.requestVideoFrameCallback(each);
     };
     video.requestVideoFrameCallback(each);
   };
   window.weftSeen = () => {
-    const video = document.querySelector('video');
+    const video = document.querySelector('video:last-of-type');
     const of = (id) => document.getElementById(id)?.textContent ?? '';
     const notice = document.getElementById('notice');
     const player = window.weft?.player ?? window.weft?.publishers?.[0];
@@ -60,7 +62,14 @@ function observe() {
       shown: shown.splice(0),
     };
   };
-  addEventListener('DOMContentLoaded', () => document.querySelectorAll('video').forEach(follow));
+  // The watch page makes another one for each connection.
+  const followed = new WeakSet();
+  setInterval(() => {
+    for (const video of document.querySelectorAll('video')) {
+      if (!followed.has(video)) follow(video);
+      followed.add(video);
+    }
+  }, 50);
 }
 
 async function open(browser, tab) {

@@ -6,7 +6,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use weft_testkit::process::Process;
 use weft_testkit::{tools, until};
 
@@ -173,4 +173,11 @@ impl Browser {
         ensure!(faults.is_empty(), "{faults:#?}");
         Ok(())
     }
+}
+
+/// Milliseconds since 1970, as the pages count.
+pub(crate) fn now() -> u64 {
+    SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |since| since.as_millis() as u64)
 }

@@ -2,5 +2,7 @@
 //! Pictures of each stay in `target/browser` to be looked at.
 
 mod browser;
+mod fabric;
 mod publish;
+mod watch;
 mod words;

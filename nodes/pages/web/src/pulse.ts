@@ -21,8 +21,8 @@ async function counts(peer: RTCPeerConnection): Promise<Counts> {
   return found;
 }
 
-/** Watches a peer until `stop`; `silent` is told for how long nothing has come although something was sent. */
-export function watch(peer: RTCPeerConnection, stop: AbortSignal, silent: (ms: number) => void): void {
+/** Watches a peer until `stop`; `silent` is told for how long nothing has come, where `sends` although something was sent. */
+export function watch(peer: RTCPeerConnection, sends: boolean, stop: AbortSignal, silent: (ms: number) => void): void {
   let last: Counts | undefined;
   let since = performance.now();
   let looked = since;
@@ -32,7 +32,7 @@ export function watch(peer: RTCPeerConnection, stop: AbortSignal, silent: (ms: n
     if (stop.aborted || peer.connectionState === 'closed') return;
     if (have && last && have.received <= last.received) {
       // What sends nothing is told nothing: a camera that stands still is no sign of a dead network.
-      if (have.sent === last.sent) since += now - looked;
+      if (sends && have.sent === last.sent) since += now - looked;
       silent(now - since);
     } else if (have) {
       since = now;

@@ -146,6 +146,12 @@ export class Session {
     return body.reason;
   }
 
+  /** Whether nobody is there to ask any more; one that is only slow is somebody. */
+  async nobody(limit: number): Promise<boolean> {
+    const asked = fetch(this.location, { cache: 'no-store', headers: this.options.headers }).then(() => false, () => true);
+    return Promise.race([asked, new Promise<boolean>((resolve) => setTimeout(() => resolve(false), limit))]);
+  }
+
   /** What names it to another node that it moves to: `{node}.{secret}`. */
   get secret(): string {
     return new URL(this.location).pathname.split('/').pop() ?? '';

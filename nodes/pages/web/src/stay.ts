@@ -34,6 +34,8 @@ export interface StayOptions extends SessionOptions {
 
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5000;
+/** Where nobody is there to be burdened by it. */
+const LONGEST_UNREACHABLE_MS = 1500;
 /** A session that lived this long ends a series of failures. */
 const SETTLED_MS = 5000;
 /** Silence after which ICE is restarted: ten reports of the server's are missing then. */
@@ -93,6 +95,7 @@ export class Stay {
       // Our own old session may still hold the name.
       const own = failed.kind === 'conflict' && this.#old !== undefined;
       if (failed.final && !own) return this.#end(failed);
+      if (failed.kind === 'unreachable') pause = Math.min(pause, LONGEST_UNREACHABLE_MS);
       const wait = Math.max(pause * (0.75 + Math.random() / 2), failed.retryAfter ?? 0);
       pause = Math.min(pause * 2, this.options.longestPause ?? LONGEST_PAUSE_MS);
       this.#tell(this.#sessions ? 'reconnecting' : 'connecting', failed, wait);
@@ -210,7 +213,13 @@ export class Stay {
         const feedback = this.options.side === 'publish' && answer.includes('transport-cc');
         const limit = feedback ? SILENCE_MS : LONG_SILENCE_MS;
         let reviving = false;
-        watch(session.peer, over.signal, (ms) => {
+        let asked = false;
+        watch(session.peer, this.options.side === 'publish', over.signal, (ms) => {
+          if (ms < SILENCE_MS) asked = false;
+          else if (!asked && limit > SILENCE_MS) {
+            asked = true;
+            void session.nobody(ASK_MS).then((nobody) => nobody && resolve({ kind: 'lost', problem: lost() }));
+          }
           if (ms < limit || reviving) return;
           reviving = true;
           void this.#revive(session).then(async (alive) => {
