@@ -121,16 +121,14 @@ impl Shard {
             let now = self.look_at_clock(&socket);
             let mut next = command;
             for _ in 0..MOST_COMMANDS {
-                match next.take() {
+                // What is taken out of the queue is carried out in the same round.
+                match next.take().or_else(|| commands.try_recv().ok()) {
                     Some(Command::Stop(reason)) => {
                         self.stop(reason, &socket);
                         return;
                     }
                     Some(command) => self.command(now, command, &socket),
-                    None => match commands.try_recv() {
-                        Ok(command) => next = Some(command),
-                        Err(_) => break,
-                    },
+                    None => break,
                 }
             }
             self.read(&socket, &mut buffers);
