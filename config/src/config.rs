@@ -79,6 +79,14 @@ pub struct Config {
     pub webrtc_address: ListenAddress,
     /// `webrtcLocalUDPAddress`: the port of all WebRTC media.
     pub webrtc_local_udp_address: ListenAddress,
+    /// `webrtcLocalTCPAddress`: the same over TCP; none: no TCP.
+    pub webrtc_local_tcp_address: Option<ListenAddress>,
+    /// `webrtcIPsFromInterfaces`: offer the addresses of the interfaces, where every address is listened on.
+    pub webrtc_ips_from_interfaces: bool,
+    /// `webrtcIPsFromInterfacesList`: of these interfaces only, where any is named.
+    pub webrtc_interfaces: Vec<String>,
+    /// `webrtcHandshakeTimeout`: from an answer to media that can flow.
+    pub webrtc_handshake_timeout: Duration,
     /// `webrtcAdditionalHosts`: addresses and names to offer as ICE candidates too.
     pub webrtc_additional_hosts: Vec<String>,
     /// `logDestinations`, `logFile`, `logStructured`.

@@ -103,6 +103,11 @@ fn addresses(config: &Config, faces: Faces, problems: &mut Vec<Problem>) {
             config.rtsp_address,
         ),
         (readers && rtsps.is_some(), "rtspsAddress", rtsps.unwrap_or(none)),
+        (
+            config.webrtc_local_tcp_address.is_some(),
+            "webrtcLocalTCPAddress",
+            config.webrtc_local_tcp_address.unwrap_or(none),
+        ),
         (config.api, "apiAddress", config.api_address),
         (config.metrics, "metricsAddress", config.metrics_address),
     ];

@@ -129,6 +129,7 @@ fn old_names_mean_what_their_new_ones_do() {
         ("encryption: yes", "rtspEncryption: strict"),
         ("authMethods: [digest]", "rtspAuthMethods: [digest]"),
         ("webrtcICEUDPMuxAddress: :7", "webrtcLocalUDPAddress: :7"),
+        ("webrtcICETCPMuxAddress: :7", "webrtcLocalTCPAddress: :7"),
         (
             "webrtcICEHostNAT1To1IPs: [192.0.2.1]",
             "webrtcAdditionalHosts: [192.0.2.1]",

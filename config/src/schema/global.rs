@@ -42,7 +42,6 @@ const RTSP_METHODS: Kind = List(&Word(&["basic", "digest"]));
 
 const BUFFERS: &str = "queues and sockets have sizes of their own";
 const ROLE: &str = "the node's role says which faces it has (weft ingest, weft egress)";
-const ICE: &str = "WebRTC takes UDP on webrtcLocalUDPAddress, with each address of the host as a candidate";
 
 /// All of them but `paths` and `pathDefaults`.
 pub(crate) const GLOBAL: &[Key] = &[
@@ -124,25 +123,20 @@ pub(crate) const GLOBAL: &[Key] = &[
     key("webrtcAllowOrigins", TEXTS, "*"),
     key("webrtcTrustedProxies", IPS, ""),
     own("webrtcLocalUDPAddress", Address, ":8189"),
-    fixed(ICE, "webrtcLocalTCPAddress", Text, ""),
-    fixed(ICE, "webrtcIPsFromInterfaces", Switch, "yes"),
-    fixed(ICE, "webrtcIPsFromInterfacesList", TEXTS, ""),
+    own("webrtcLocalTCPAddress", Text, ""),
+    own("webrtcIPsFromInterfaces", Switch, "yes"),
+    own("webrtcIPsFromInterfacesList", TEXTS, ""),
     own("webrtcAdditionalHosts", TEXTS, ""),
     key("webrtcICEServers2", List(&Record(ICE_SERVER)), ""),
     fixed(
-        "a node gathers no candidates by STUN",
+        "a node asks no STUN server, it offers its own addresses and webrtcAdditionalHosts",
         "webrtcSTUNGatherTimeout",
         Span,
         "5s",
     ),
+    own("webrtcHandshakeTimeout", Span, "10s"),
     fixed(
-        "a handshake has a time of its own",
-        "webrtcHandshakeTimeout",
-        Span,
-        "10s",
-    ),
-    fixed(
-        "a stream begins with its first packet",
+        "a stream begins with its first packet, other tracks join it when they come",
         "webrtcTrackGatherTimeout",
         Span,
         "2s",

@@ -78,9 +78,16 @@ pub(super) struct Document {
     pub(super) webrtc_trusted_proxies: Vec<IpRule>,
     #[serde(rename = "webrtcLocalUDPAddress")]
     pub(super) webrtc_local_udp_address: ListenAddress,
+    #[serde(rename = "webrtcLocalTCPAddress")]
+    pub(super) webrtc_local_tcp_address: String,
+    #[serde(rename = "webrtcIPsFromInterfaces")]
+    pub(super) webrtc_ips_from_interfaces: bool,
+    #[serde(rename = "webrtcIPsFromInterfacesList")]
+    pub(super) webrtc_ips_from_interfaces_list: Vec<String>,
     pub(super) webrtc_additional_hosts: Vec<String>,
     #[serde(rename = "webrtcICEServers2")]
     pub(super) webrtc_ice_servers2: Vec<IceServerDocument>,
+    pub(super) webrtc_handshake_timeout: Span,
     pub(super) fabric: FabricDocument,
 }
 

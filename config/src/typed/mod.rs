@@ -50,7 +50,11 @@ pub(crate) fn config(effective: &Effective, faces: Faces) -> (Option<Config>, Ve
         hls_address: document.hls_address,
         webrtc_address: document.webrtc_address,
         webrtc_local_udp_address: document.webrtc_local_udp_address,
+        webrtc_local_tcp_address: ice_tcp(&document, &mut problems),
+        webrtc_ips_from_interfaces: document.webrtc_ips_from_interfaces,
+        webrtc_interfaces: document.webrtc_ips_from_interfaces_list.clone(),
         webrtc_additional_hosts: document.webrtc_additional_hosts.clone(),
+        webrtc_handshake_timeout: document.webrtc_handshake_timeout.0,
         log: LogSettings {
             destinations: document.log_destinations.clone(),
             file: PathBuf::from(&document.log_file),
@@ -143,6 +147,18 @@ fn webrtc_tls(document: &Document, problems: &mut Vec<Problem>) -> FaceTls {
             .ok(),
         ..tls
     }
+}
+
+/// Empty: no TCP.
+fn ice_tcp(document: &Document, problems: &mut Vec<Problem>) -> Option<ListenAddress> {
+    let text = &document.webrtc_local_tcp_address;
+    if text.is_empty() {
+        return None;
+    }
+    let address = text.parse::<ListenAddress>();
+    address
+        .map_err(|error| problems.push(Problem::of("webrtcLocalTCPAddress", error.to_string())))
+        .ok()
 }
 
 fn ice_servers(document: &Document, problems: &mut Vec<Problem>) -> Vec<IceServer> {

@@ -242,10 +242,10 @@ impl WebRtcSession {
             common: Common::of(session, &side),
             // The peer's address is known once ICE and DTLS are done.
             peer_connection_established: !side.remote.is_empty(),
-            local_candidate: candidate("host", &detail.local),
+            local_candidate: candidate("host", detail, &detail.local),
             // A publisher's own candidates are behind names that nobody can look up, or behind a router: what arrives is
             // peer-reflexive (RFC 8445 §7.3.1.3).
-            remote_candidate: candidate("prflx", side.remote),
+            remote_candidate: candidate("prflx", detail, side.remote),
             outbound_frames_discarded: detail.discarded,
         }
     }
@@ -289,10 +289,33 @@ impl RtspConn {
     }
 }
 
-/// `ip:port` in MediaMTX's form.
-fn candidate(kind: &str, address: &str) -> String {
+/// `ip:port` in MediaMTX's form. A node that does not say by which transport takes UDP only.
+fn candidate(kind: &str, detail: &SessionDetail, address: &str) -> String {
+    let tcp = detail.transport.eq_ignore_ascii_case("tcp");
+    let transport = if tcp { "tcp" } else { "udp" };
     match address.rsplit_once(':') {
-        Some((ip, port)) => format!("{kind}/udp/{}/{port}", ip.trim_matches(['[', ']'])),
+        Some((ip, port)) => format!("{kind}/{transport}/{}/{port}", ip.trim_matches(['[', ']'])),
         None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_candidate_is_written_with_its_transport_and_an_ipv6_address_without_brackets() {
+        let by = |transport: &str| SessionDetail {
+            transport: transport.to_owned(),
+            ..SessionDetail::default()
+        };
+        for (transport, address, written) in [
+            ("TCP", "192.0.2.1:8189", "host/tcp/192.0.2.1/8189"),
+            ("UDP", "[2001:db8::1]:8189", "host/udp/2001:db8::1/8189"),
+            ("", "192.0.2.1:8189", "host/udp/192.0.2.1/8189"),
+            ("TCP", "", ""),
+        ] {
+            assert_eq!(candidate("host", &by(transport), address), written);
+        }
     }
 }

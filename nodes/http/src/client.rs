@@ -18,7 +18,7 @@ pub fn on_connect(connection: &dyn Any, data: &mut Extensions) {
     if let Some(stream) = connection.downcast_ref::<actix_web::rt::net::TcpStream>()
         && let Ok(address) = stream.local_addr()
     {
-        data.insert(ReachedAt(address.ip()));
+        data.insert(ReachedAt(address.ip().to_canonical()));
     }
 }
 

@@ -144,18 +144,3 @@ pub fn common_headers(headers: &mut HeaderMap, origin: &str) {
         );
     }
 }
-
-/// A `Link` value naming an ICE server (RFC 9725 §4.6).
-#[must_use]
-pub fn ice_link(url: &str, credential: Option<&(String, String)>) -> String {
-    let mut link = format!("<{url}>; rel=\"ice-server\"");
-    if let Some((user, credential)) = credential {
-        let quote = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
-        link += &format!(
-            "; username=\"{}\"; credential=\"{}\"; credential-type=\"password\"",
-            quote(user),
-            quote(credential)
-        );
-    }
-    link
-}

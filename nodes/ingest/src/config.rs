@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 use tokio::time::Instant;
+use weft_rtc::IceServer;
 use weft_wire::{Incarnation, NodeName};
 
 /// After a close the session's URL tells the reason for this long.
@@ -35,15 +36,6 @@ pub struct Identity {
     pub incarnation: Incarnation,
     /// When this run began: `sent` of units counts from here.
     pub started: Instant,
-}
-
-/// An ICE server named to publishers (RFC 9725 §4.6).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct IceServer {
-    /// `stun:` or `turn:` URL.
-    pub url: String,
-    /// User name and credential of a TURN server.
-    pub credential: Option<(String, String)>,
 }
 
 /// Settings of the ingest role.

@@ -11,7 +11,6 @@ mod gop_cache;
 #[cfg(test)]
 mod gop_cache_tests;
 mod http;
-mod ice;
 mod ingest;
 mod keyframe;
 mod live;
@@ -43,8 +42,9 @@ pub mod synthetic;
 mod testing;
 mod view;
 
-pub use config::{IceServer, Identity, IngestConfig};
+pub use config::{Identity, IngestConfig};
 pub use counters::Counters;
 pub use error::Error;
 pub use ingest::Ingest;
 pub use view::SessionView;
+pub use weft_rtc::IceServer;

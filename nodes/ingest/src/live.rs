@@ -43,6 +43,8 @@ pub(crate) struct Status {
     /// When it became live, µs UTC; 0 before.
     pub(crate) since: i64,
     pub(crate) tracks: Vec<TrackInfo>,
+    /// `udp` or `tcp`; empty before ICE and DTLS are done.
+    pub(crate) transport: &'static str,
     pub(crate) local: Option<SocketAddr>,
     pub(crate) remote: Option<SocketAddr>,
     /// Set once, by whoever knows first.
@@ -106,6 +108,7 @@ impl Live {
                 epoch: Epoch::default(),
                 since: 0,
                 tracks: Vec::new(),
+                transport: "",
                 local: None,
                 remote: None,
                 ended: None,

@@ -1,11 +1,11 @@
 //! What the configuration's paths say to publishers: whether a name is one, whether it takes publishers, and whether a
 //! newcomer may take it over. Who somebody is, and what they may do, is decided before.
 
-use crate::config::IceServer;
+use crate::IngestConfig;
 use crate::error::Error;
-use crate::{IngestConfig, ice};
 use std::time::SystemTime;
 use weft_config::{Found, PathConf, Source};
+use weft_rtc::IceServer;
 use weft_wire::StreamName;
 
 /// One client address may have this part of the publishers without media yet: nobody alone keeps all others out.
@@ -69,11 +69,7 @@ impl IngestConfig {
 
     /// The ICE servers that a publisher is told of now, with a login of its own where they want one.
     pub(crate) fn told_ice_servers(&self) -> Vec<IceServer> {
-        let live = self.settings.now();
-        let told = live
-            .ice_servers
-            .iter()
-            .map(|server| ice::told(server, SystemTime::now()));
+        let told = IceServer::told(&self.settings.now().ice_servers, SystemTime::now());
         self.ice_servers.iter().cloned().chain(told).collect()
     }
 

@@ -140,15 +140,16 @@ fn source_type(live: &Live) -> String {
 fn detail(live: &Live) -> SessionDetail {
     let counters = &live.counters;
     let client = &live.client;
+    let (transport, local) = {
+        let status = live.status();
+        (status.transport.to_ascii_uppercase(), status.local)
+    };
     SessionDetail {
+        transport,
         query: client.query.clone(),
         user: client.principal.clone(),
         user_agent: client.user_agent.clone(),
-        local: live
-            .status()
-            .local
-            .map(|local| local.to_string())
-            .unwrap_or_default(),
+        local: local.map(|local| local.to_string()).unwrap_or_default(),
         jitter_us: get(&counters.jitter_us),
         rtcp_received: get(&counters.rtcp_packets),
         kind: source_type(live),

@@ -325,7 +325,8 @@ impl Handler<Event> for Session {
         match event {
             Event::Connected(addresses) => {
                 tracing::info!(
-                    stream = %live.stream, session = %live.id, peer = %addresses.remote, "publisher connected"
+                    stream = %live.stream, session = %live.id, peer = %addresses.remote,
+                    by = addresses.transport.as_str(), "publisher connected"
                 );
             }
             Event::Claimable => self.claim(ctx),

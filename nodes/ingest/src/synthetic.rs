@@ -255,6 +255,7 @@ async fn send(mut receiver: Box<dyn MediaReceiver>, peer: Arc<Steered>, pace: Pa
     if !ended {
         let nowhere = std::net::SocketAddr::from(([127, 0, 0, 1], 9));
         let addresses = PeerAddresses {
+            transport: weft_rtc::Transport::Udp,
             local: nowhere,
             remote: nowhere,
         };

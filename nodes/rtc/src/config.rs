@@ -10,10 +10,16 @@ use std::time::Duration;
 pub struct RtcConfig {
     /// UDP address of shard 0; shard k takes the port + k. Port 0: the system picks one for each.
     pub udp_address: SocketAddr,
+    /// TCP address of all peers, for clients whose network blocks UDP; `None`: no TCP.
+    pub tcp_address: Option<SocketAddr>,
+    /// Most TCP connections at once, those without a check yet included.
+    pub tcp_connections: usize,
     /// How many shards, each a thread; at least 1.
     pub shards: usize,
     /// With an unspecified address in `udp_address`: offer the addresses of all interfaces.
     pub ips_from_interfaces: bool,
+    /// Of these interfaces only, where any is named.
+    pub interfaces: Vec<String>,
     /// Addresses or DNS names offered besides, for servers behind NAT.
     pub additional_hosts: Vec<String>,
     /// Where the DTLS certificate is kept between runs; `None`: a new one each run.
@@ -28,14 +34,19 @@ pub struct RtcConfig {
     pub receive_buffer: usize,
     /// The most a publisher is told to send, in bits per second.
     pub max_bitrate: u32,
+    /// What may change while the node runs: how many connections an address may have.
+    pub settings: weft_config::Live,
 }
 
 impl Default for RtcConfig {
     fn default() -> Self {
         Self {
             udp_address: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 8189)),
+            tcp_address: None,
+            tcp_connections: 4096,
             shards: 1,
             ips_from_interfaces: true,
+            interfaces: Vec::new(),
             additional_hosts: Vec::new(),
             certificate_pem: None,
             handshake_timeout: Duration::from_secs(10),
@@ -43,6 +54,7 @@ impl Default for RtcConfig {
             max_peers: 1024,
             receive_buffer: 4 * 1024 * 1024,
             max_bitrate: 8_000_000,
+            settings: weft_config::Live::default(),
         }
     }
 }

@@ -29,6 +29,24 @@ counters! {
     sent => "weft_rtc_datagrams_sent_total",
     /// Datagrams that could not be sent.
     send_failed => "weft_rtc_datagrams_send_failed_total",
+    /// TCP connections let in.
+    tcp_accepted => "weft_rtc_tcp_connections_accepted_total",
+    /// TCP connections whose first check was proved: they belong to a session.
+    tcp_proved => "weft_rtc_tcp_connections_proved_total",
+    /// TCP connections refused because the node or the shard had as many as it may.
+    tcp_refused => "weft_rtc_tcp_connections_refused_total",
+    /// TCP connections refused because their address has as many as it may (fabric.limits.connectionsPerAddress).
+    tcp_refused_address => "weft_rtc_tcp_connections_of_address_refused_total",
+    /// TCP connections closed before their first check to make room for others.
+    tcp_made_room => "weft_rtc_tcp_connections_made_room_total",
+    /// TCP connections closed because no check came within 5 s.
+    tcp_silent => "weft_rtc_tcp_connections_silent_total",
+    /// TCP connections closed because they spoke something else, or a packet was too long.
+    tcp_junk => "weft_rtc_tcp_connections_junk_total",
+    /// TCP connections closed because their client took nothing any more.
+    tcp_stuck => "weft_rtc_tcp_connections_stuck_total",
+    /// Media packets dropped because their client's TCP connection took no more.
+    tcp_media_dropped => "weft_rtc_tcp_media_dropped_total",
     /// Dropped: source not learnt and not a connectivity check of a known session.
     unknown_source => "weft_rtc_dropped_unknown_source_total",
     /// Dropped: connectivity check whose message integrity is wrong.

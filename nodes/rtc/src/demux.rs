@@ -1,8 +1,9 @@
 //! Who a datagram is for (RFC 7983, RFC 8445 §7.3): by learnt source address, or by the user fragment of a check.
 //! An address is learnt only from a check whose integrity was proved, so spoofed packets can neither insert nor steal.
 
+use crate::remote::Remote;
+use crate::tcp::Directory;
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -49,21 +50,36 @@ struct Route {
 #[derive(Debug, Default)]
 pub(crate) struct Demux {
     by_ufrag: HashMap<String, u64>,
-    by_address: HashMap<SocketAddr, Route>,
+    by_address: HashMap<Remote, Route>,
     addresses: HashMap<u64, Addresses>,
+    /// Addresses that lead to nobody any more, since they were last asked for.
+    forgotten: Vec<Remote>,
+    /// Where other threads find the shard of a user fragment.
+    directory: Directory,
+    shard: usize,
 }
 
 #[derive(Debug, Default)]
 struct Addresses {
-    kept: Vec<SocketAddr>,
+    kept: Vec<Remote>,
     learnt: usize,
 }
 
 impl Demux {
+    /// Empty tables; user fragments are written into `directory` too, as those of shard `shard`.
+    pub(crate) fn new(directory: Directory, shard: usize) -> Self {
+        Self {
+            directory,
+            shard,
+            ..Self::default()
+        }
+    }
+
     /// A peer is known by its user fragment from now on, and by no earlier one: checks that name it carry a password
     /// that is void, and a peer may restart ICE as often as it likes.
     pub(crate) fn add_ufrag(&mut self, ufrag: String, peer: u64) {
-        self.by_ufrag.retain(|_, p| *p != peer);
+        self.forget_ufrags(peer);
+        self.directory.add(ufrag.clone(), self.shard);
         self.by_ufrag.insert(ufrag, peer);
     }
 
@@ -73,7 +89,7 @@ impl Demux {
     }
 
     /// The peer that was proved to send from this address.
-    pub(crate) fn by_address(&mut self, address: SocketAddr, now: Instant) -> Option<u64> {
+    pub(crate) fn by_address(&mut self, address: Remote, now: Instant) -> Option<u64> {
         let route = self.by_address.get_mut(&address)?;
         route.heard = now;
         Some(route.peer)
@@ -81,13 +97,7 @@ impl Demux {
 
     /// `peer` has proved that it sends from `address`. `chosen` is where its media goes, which is never forgotten for
     /// another. False: the address belongs to another peer that is alive, or this one has had too many.
-    pub(crate) fn learn(
-        &mut self,
-        address: SocketAddr,
-        peer: u64,
-        chosen: Option<SocketAddr>,
-        now: Instant,
-    ) -> bool {
+    pub(crate) fn learn(&mut self, address: Remote, peer: u64, chosen: Option<Remote>, now: Instant) -> bool {
         if self.addresses.get(&peer).is_some_and(|a| a.learnt >= MOST_LEARNT)
             && self.by_address.get(&address).is_none_or(|r| r.peer != peer)
         {
@@ -118,6 +128,7 @@ impl Demux {
             if let Some(i) = silent {
                 let silent = addresses.kept.swap_remove(i);
                 self.by_address.remove(&silent);
+                self.forgotten.push(silent);
             }
         }
         true
@@ -125,19 +136,44 @@ impl Demux {
 
     /// Forgets a peer.
     pub(crate) fn remove(&mut self, peer: u64) {
-        self.by_ufrag.retain(|_, p| *p != peer);
+        self.forget_ufrags(peer);
         for address in self.addresses.remove(&peer).unwrap_or_default().kept {
             self.by_address.remove(&address);
+            self.forgotten.push(address);
         }
+    }
+
+    /// Forgets an address: its connection is gone.
+    pub(crate) fn forget(&mut self, address: Remote) {
+        let peer = self.by_address.remove(&address).map(|route| route.peer);
+        if let Some(addresses) = peer.and_then(|peer| self.addresses.get_mut(&peer)) {
+            addresses.kept.retain(|kept| *kept != address);
+        }
+    }
+
+    /// The addresses that lead to nobody any more, each once.
+    pub(crate) fn take_forgotten(&mut self) -> Vec<Remote> {
+        std::mem::take(&mut self.forgotten)
+    }
+
+    fn forget_ufrags(&mut self, peer: u64) {
+        let (by_ufrag, directory) = (&mut self.by_ufrag, &self.directory);
+        by_ufrag.retain(|ufrag, p| {
+            if *p == peer {
+                directory.remove(ufrag);
+            }
+            *p != peer
+        });
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::net::SocketAddr;
 
-    fn address(port: u16) -> SocketAddr {
-        SocketAddr::from(([192, 0, 2, 1], port))
+    fn address(port: u16) -> Remote {
+        Remote::udp(SocketAddr::from(([192, 0, 2, 1], port)))
     }
 
     #[test]
@@ -169,6 +205,35 @@ mod tests {
         );
         d.remove(1);
         assert!(d.by_ufrag.is_empty() && d.by_address.is_empty() && d.addresses.is_empty());
+    }
+
+    #[test]
+    fn udp_and_tcp_of_one_address_are_two_ways_and_a_connection_that_is_gone_leads_nowhere() {
+        let now = Instant::now();
+        let mut d = Demux::default();
+        let by_tcp = Remote::tcp(address(1).address);
+        assert!(d.learn(address(1), 1, None, now) && d.learn(by_tcp, 2, None, now));
+        assert_eq!(
+            (d.by_address(address(1), now), d.by_address(by_tcp, now)),
+            (Some(1), Some(2))
+        );
+        d.forget(by_tcp);
+        assert_eq!(d.by_address(by_tcp, now), None);
+        d.remove(2);
+        d.remove(1);
+        assert_eq!(d.take_forgotten(), [address(1)]);
+        assert!(d.take_forgotten().is_empty());
+    }
+
+    #[test]
+    fn the_directory_knows_the_shard_of_each_peer_until_it_is_gone() {
+        let directory = Directory::default();
+        let mut d = Demux::new(directory.clone(), 3);
+        d.add_ufrag("old".into(), 1);
+        d.add_ufrag("new".into(), 1);
+        assert_eq!((directory.shard("old"), directory.shard("new")), (None, Some(3)));
+        d.remove(1);
+        assert_eq!(directory.shard("new"), None);
     }
 
     #[test]

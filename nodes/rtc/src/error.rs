@@ -9,9 +9,11 @@ use weft_wire::CloseReason;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The UDP port cannot be had.
-    #[error("UDP {address}: {source}")]
+    /// A port cannot be had.
+    #[error("{protocol} {address}: {source}")]
     Bind {
+        /// `UDP` or `TCP`.
+        protocol: &'static str,
         /// The address asked for.
         address: SocketAddr,
         /// What the system said.

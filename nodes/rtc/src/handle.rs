@@ -25,6 +25,8 @@ pub(crate) enum Command {
         /// The answer's body, if there is one.
         reply: oneshot::Sender<Result<Option<String>, Error>>,
     },
+    /// A TCP connection whose first packet names a peer of this shard.
+    Connection(Box<crate::tcp::Arrival>),
     /// Close all peers and stop.
     Stop(CloseReason),
 }

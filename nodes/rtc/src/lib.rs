@@ -1,5 +1,5 @@
-//! WebRTC peers on shared UDP ports: shards, ICE, DTLS, SRTP in front of a receiver that gets RTP and says what it misses, or
-//! behind a source whose packets go out. What the media is, and who may send or read it, is for ingest and egress to know.
+//! WebRTC peers on shared UDP ports and one TCP port: shards, ICE, DTLS, SRTP in front of a receiver that gets RTP and says
+//! what it misses, or behind a source whose packets go out. What the media is, and who may send or read it, is for ingest and egress to know.
 
 mod answer_sdp;
 mod candidates;
@@ -11,10 +11,12 @@ mod demux;
 mod engine;
 mod error;
 mod handle;
+mod ice_servers;
 mod link;
 mod negotiate;
 mod out;
 mod peer;
+mod remote;
 mod restart;
 mod session;
 mod shard;
@@ -23,17 +25,20 @@ mod socket;
 mod sources;
 mod stun;
 mod tap;
+mod tcp;
 mod watch;
 
 pub use config::RtcConfig;
 pub use counters::Counters;
 pub use error::Error;
 pub use handle::{PeerHandle, PeerStats};
+pub use ice_servers::IceServer;
 pub use negotiate::{MakeReceiver, MakeSource};
 pub use peer::{
     Answer, Feedback, MediaReceiver, MediaSource, NegotiatedTrack, Outbound, PeerAddresses, ReceivedRtp,
     SenderReport, WatchAnswer,
 };
+pub use remote::Transport;
 pub use shards::{ShardHandle, Shards};
 
 /// Log directives for the crates below: they warn about every bad packet, which is for an attacker to decide.

@@ -1,10 +1,11 @@
 //! What goes over the wire of one peer besides media, as far as the core leaves it wanting: a nomination that came too
 //! early, a ClientHello that the peer was not ready for, round trips, and from which of our addresses to answer.
 
+use crate::remote::Remote;
 use crate::socket::Socket;
 use crate::stun::{self, Class, Transaction};
 use std::collections::VecDeque;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -29,7 +30,7 @@ enum Hello {
     /// Said, and the peer is silent.
     Said {
         flight: Vec<u8>,
-        to: SocketAddr,
+        to: Remote,
         times: usize,
         next: Instant,
     },
@@ -40,17 +41,17 @@ enum Hello {
 /// The state of one peer's link.
 #[derive(Debug, Default)]
 pub(crate) struct Link {
-    routes: Vec<(SocketAddr, Option<IpAddr>)>,
-    remote: Option<SocketAddr>,
+    routes: Vec<(Remote, Option<IpAddr>)>,
+    remote: Option<Remote>,
     pings: VecDeque<(Transaction, Instant)>,
     answered: Option<Transaction>,
-    nomination: Option<(SocketAddr, Vec<u8>)>,
+    nomination: Option<(Remote, Vec<u8>)>,
     hello: Hello,
 }
 
 impl Link {
     /// The peer has proved that it sends from `from`, to our address `to`.
-    pub(crate) fn learn(&mut self, from: SocketAddr, to: Option<IpAddr>) {
+    pub(crate) fn learn(&mut self, from: Remote, to: Option<IpAddr>) {
         if self.routes.contains(&(from, to)) {
             return;
         }
@@ -62,11 +63,11 @@ impl Link {
     }
 
     /// Where DTLS and media go, and from which of our addresses.
-    pub(crate) fn remote(&self) -> Option<(SocketAddr, Option<IpAddr>)> {
+    pub(crate) fn remote(&self) -> Option<(Remote, Option<IpAddr>)> {
         self.remote.map(|r| (r, self.source(r)))
     }
 
-    fn source(&self, to: SocketAddr) -> Option<IpAddr> {
+    fn source(&self, to: Remote) -> Option<IpAddr> {
         self.routes
             .iter()
             .find(|(address, _)| *address == to)
@@ -74,7 +75,7 @@ impl Link {
     }
 
     /// Sends what the core wants sent.
-    pub(crate) fn send(&mut self, now: Instant, to: SocketAddr, datagram: &[u8], socket: &Socket) {
+    pub(crate) fn send(&mut self, now: Instant, to: Remote, datagram: &[u8], socket: &Socket) {
         match datagram.first() {
             Some(0..=3) => match stun::header(datagram) {
                 Some((Class::Request, transaction)) => {
@@ -116,14 +117,14 @@ impl Link {
 
     /// The core has had a check. It leaves one that nominates unanswered while its own check of the pair is under way
     /// (against RFC 8445 §7.3.1.5); such a one is kept.
-    pub(crate) fn after_check(&mut self, from: SocketAddr, check: &[u8], transaction: Transaction) {
+    pub(crate) fn after_check(&mut self, from: Remote, check: &[u8], transaction: Transaction) {
         if stun::nominates(check) && self.answered != Some(transaction) {
             self.nomination = Some((from, check.to_vec()));
         }
     }
 
     /// Our check towards `from` succeeded: the nomination that waited for it, to be given to the core once more.
-    pub(crate) fn take_nomination(&mut self, from: SocketAddr) -> Option<Vec<u8>> {
+    pub(crate) fn take_nomination(&mut self, from: Remote) -> Option<Vec<u8>> {
         self.nomination
             .take_if(|(f, _)| *f == from)
             .map(|(_, check)| check)

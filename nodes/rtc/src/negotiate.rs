@@ -72,7 +72,8 @@ pub(crate) struct Negotiated {
 }
 
 /// The one address of each family that the core knows us by. All candidates lead to one socket, so the core need not
-/// check each of them against each of the publisher's; the answer offers the real ones.
+/// check each of them against each of the publisher's; the answer offers the real ones. By TCP it has the same address:
+/// the core tells the two transports apart.
 pub(crate) fn canonical(socket: SocketAddr, family_of: IpAddr) -> SocketAddr {
     let ip: IpAddr = match family_of {
         IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
@@ -81,13 +82,13 @@ pub(crate) fn canonical(socket: SocketAddr, family_of: IpAddr) -> SocketAddr {
     SocketAddr::new(ip, socket.port())
 }
 
-/// Negotiates an offer that passed `offer::check`; `addresses` are to be offered, `local` is the shard's socket.
+/// Negotiates an offer that passed `offer::check`; `candidates` are to be offered, `local` is the shard's socket.
 pub(crate) fn negotiate(
     engine: &Engine,
     offer: &Offer,
     sdp: &str,
     local: SocketAddr,
-    addresses: &[IpAddr],
+    candidates: Vec<String>,
     max_bitrate: u32,
     to_reader: bool,
 ) -> Result<(Core, String, Vec<NegotiatedTrack>), Error> {
@@ -116,11 +117,7 @@ pub(crate) fn negotiate(
         sources: Sources::default(),
         abs_capture: 0,
         remote_ufrag: offer.ice_ufrag.clone(),
-        offered_candidates: addresses
-            .iter()
-            .enumerate()
-            .map(|(i, ip)| candidates::value(i, *ip, local.port()))
-            .collect(),
+        offered_candidates: candidates,
         first_media: String::new(),
         first_mid: String::new(),
         trickled: 0,
@@ -152,11 +149,21 @@ impl Core {
         };
         for family in families {
             let address = canonical(self.local, *family);
-            let candidate = RTCIceCandidateInit {
-                candidate: candidates::value(0, address.ip(), address.port()),
-                ..Default::default()
-            };
-            self.pc.add_local_candidate(candidate).map_err(refused)?;
+            let tcp = self
+                .offered_candidates
+                .iter()
+                .any(|c| candidates::is_tcp(c))
+                .then(|| candidates::passive(0, 0, address.ip(), address.port()));
+            for candidate in [Some(candidates::value(0, address.ip(), address.port())), tcp]
+                .into_iter()
+                .flatten()
+            {
+                let candidate = RTCIceCandidateInit {
+                    candidate,
+                    ..Default::default()
+                };
+                self.pc.add_local_candidate(candidate).map_err(refused)?;
+            }
         }
         let answer = self.pc.create_answer(None).map_err(refused)?;
         self.pc

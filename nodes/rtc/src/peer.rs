@@ -72,6 +72,8 @@ pub struct Feedback {
 /// Where the media goes, once ICE has chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PeerAddresses {
+    /// By which way.
+    pub transport: crate::Transport,
     /// Our side.
     pub local: SocketAddr,
     /// The publisher's side as we see it.

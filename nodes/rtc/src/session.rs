@@ -11,6 +11,7 @@ use crate::handle::Shared;
 use crate::link::Link;
 use crate::negotiate::{Core, canonical};
 use crate::peer::{Feedback, PeerAddresses};
+use crate::remote::{Remote, Transport};
 use crate::shards::Place;
 use crate::socket::{Datagram, Socket};
 use crate::stun::{Class, Transaction};
@@ -19,7 +20,7 @@ use rtc::peer_connection::event::RTCPeerConnectionEvent;
 use rtc::peer_connection::state::RTCPeerConnectionState;
 use rtc::peer_connection::transport::RTCDtlsTransportState;
 use rtc::sansio::Protocol;
-use rtc::shared::{TaggedBytesMut, TransportContext, TransportProtocol};
+use rtc::shared::{TaggedBytesMut, TransportContext};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Relaxed};
@@ -66,9 +67,10 @@ pub(crate) struct Session {
     state: State,
     ending: Option<CloseReason>,
     local: SocketAddr,
+    tcp_port: u16,
     sender_ssrc: u32,
     live: Vec<Option<Live>>,
-    early: Vec<(SocketAddr, Vec<u8>)>,
+    early: Vec<(Remote, Vec<u8>)>,
     core_deadline: Option<Instant>,
     receiver_deadline: Option<Instant>,
     core_checked: Instant,
@@ -84,6 +86,8 @@ pub(crate) struct Parts {
     pub(crate) place: Place,
     pub(crate) tracks: usize,
     pub(crate) local: SocketAddr,
+    /// 0 where there is no TCP.
+    pub(crate) tcp_port: u16,
     pub(crate) until: Instant,
 }
 
@@ -100,6 +104,7 @@ impl Session {
             state: State::Connecting { until: parts.until },
             ending: None,
             local: parts.local,
+            tcp_port: parts.tcp_port,
             sender_ssrc: rand::random(),
             live: vec![None; parts.tracks],
             early: Vec::new(),
@@ -276,7 +281,7 @@ impl Session {
             tracing::debug!(%error, "the WebRTC core did not close cleanly");
         }
         while let Some(m) = self.core.pc.poll_write() {
-            self.link.send(now, m.transport.peer_addr, &m.message, socket);
+            self.link.send(now, Remote::of(&m.transport), &m.message, socket);
         }
         self.end(reason);
     }
@@ -300,14 +305,14 @@ impl Session {
         }
     }
 
-    fn feed(&mut self, now: Instant, from: SocketAddr, datagram: &[u8]) {
+    fn feed(&mut self, now: Instant, from: Remote, datagram: &[u8]) {
         let fed = self.core.pc.handle_read(TaggedBytesMut {
             now: now.into_std(),
             transport: TransportContext {
-                local_addr: canonical(self.local, from.ip()),
-                peer_addr: from,
+                local_addr: canonical(self.local, from.address.ip()),
+                peer_addr: from.address,
                 ecn: None,
-                transport_protocol: TransportProtocol::UDP,
+                transport_protocol: from.transport.protocol(),
             },
             message: BytesMut::from(datagram),
         });
@@ -326,7 +331,7 @@ impl Session {
         for _ in 0..MOST_ROUNDS {
             let mut busy = false;
             while let Some(m) = self.core.pc.poll_write() {
-                self.link.send(now, m.transport.peer_addr, &m.message, socket);
+                self.link.send(now, Remote::of(&m.transport), &m.message, socket);
                 busy = true;
             }
             while let Some(event) = self.core.pc.poll_event() {
@@ -369,13 +374,22 @@ impl Session {
         self.state = State::Connected;
         self.place.settle();
         count(&self.counters.peers_connected);
-        let (remote, to) = self.link.remote().unwrap_or((self.local, None));
-        let local = SocketAddr::new(to.unwrap_or(self.local.ip()), self.local.port());
+        let (remote, to) = self.link.remote().unwrap_or((Remote::udp(self.local), None));
+        let port = match remote.transport {
+            Transport::Udp => self.local.port(),
+            Transport::Tcp => self.tcp_port,
+        };
+        let local = SocketAddr::new(to.unwrap_or(self.local.ip()), port);
         self.shared.connected.store(true, Relaxed);
         if let Ok(mut shown) = self.shared.remote.lock() {
-            *shown = Some(remote);
+            *shown = Some(remote.address);
         }
-        self.user.connected(now, PeerAddresses { local, remote });
+        let addresses = PeerAddresses {
+            transport: remote.transport,
+            local,
+            remote: remote.address,
+        };
+        self.user.connected(now, addresses);
         self.poll_receiver(now);
         for (from, datagram) in std::mem::take(&mut self.early) {
             self.feed(now, from, &datagram);

@@ -1,5 +1,7 @@
-//! The loop of one shard: one socket, its peers, their deadlines, the commands of others; never waits for any of them.
+//! The loop of one shard: its sockets, its peers, their deadlines, the commands of others; never waits for any of them.
 //! Runs as a local task on the shard's arbiter, beside the session actors of its peers.
+
+mod streams;
 
 use crate::Error;
 use crate::counters::{Counters, count};
@@ -11,6 +13,7 @@ use crate::negotiate::Negotiated;
 use crate::session::{Parts, Session};
 use crate::socket::{Buffers, Datagram, Socket};
 use crate::stun::{self, Class};
+use crate::tcp::Directory;
 use crate::{RtcConfig, restart};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -41,6 +44,8 @@ pub(crate) struct Shard {
     counters: Arc<Counters>,
     look_at_all: Arc<AtomicBool>,
     handshake_timeout: Duration,
+    /// 0 where there is no TCP.
+    tcp_port: u16,
     sessions: HashMap<u64, Session>,
     demux: Demux,
     deadlines: Deadlines,
@@ -69,6 +74,8 @@ impl Shard {
         engine: &Engine,
         counters: Arc<Counters>,
         look_at_all: Arc<AtomicBool>,
+        (directory, index): (Directory, usize),
+        tcp_port: u16,
     ) -> Self {
         Self {
             engine: engine.clone(),
@@ -76,7 +83,8 @@ impl Shard {
             look_at_all,
             handshake_timeout: config.handshake_timeout,
             sessions: HashMap::new(),
-            demux: Demux::default(),
+            tcp_port,
+            demux: Demux::new(directory, index),
             deadlines: Deadlines::default(),
             touched: Vec::new(),
             ran: Instant::now(),
@@ -116,6 +124,7 @@ impl Shard {
                     }
                     None
                 }
+                () = socket.tcp().news() => None,
                 () = sleep_until(wake) => None,
             };
             let now = self.look_at_clock(&socket);
@@ -125,13 +134,14 @@ impl Shard {
                 match next.take().or_else(|| commands.try_recv().ok()) {
                     Some(Command::Stop(reason)) => {
                         self.stop(reason, &socket);
-                        return;
+                        return socket.tcp().gone().await;
                     }
                     Some(command) => self.command(now, command, &socket),
                     None => break,
                 }
             }
             self.read(&socket, &mut buffers);
+            self.read_streams(&socket);
             self.timers(&socket);
             if self.look_at_all.swap(false, Relaxed) {
                 let all: Vec<u64> = self.sessions.keys().copied().collect();
@@ -242,6 +252,7 @@ impl Shard {
         } else {
             self.demux.by_address(d.from, now)
         };
+        self.release(socket);
         match peer {
             Some(peer) => self.with(peer, socket, |s, now, socket| {
                 if class == Class::Request {
@@ -307,6 +318,7 @@ impl Shard {
                 // Nobody waits any more: the publisher will ask again.
                 let _gone = reply.send(result);
             }
+            Command::Connection(arrival) => self.arrival(now, *arrival, socket),
             // Seen by the caller before it gets here.
             Command::Stop(reason) => self.stop(reason, socket),
         }
@@ -346,6 +358,7 @@ impl Shard {
                 place,
                 tracks: answer.tracks.len(),
                 local: socket.local(),
+                tcp_port: self.tcp_port,
                 until: now + self.handshake_timeout,
             },
         );
@@ -374,6 +387,7 @@ impl Shard {
             self.deadlines.remove(peer, session.standing);
             self.demux.remove(peer);
             self.sessions.remove(&peer);
+            self.release(socket);
         } else if let Some(at) = session.deadline() {
             session.standing = self.deadlines.earlier(peer, session.standing, at);
         }

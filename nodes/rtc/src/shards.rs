@@ -1,4 +1,4 @@
-//! The shards: threads with one UDP socket each, started together, chosen by load.
+//! The shards: threads with one UDP socket each, started together, chosen by load; and the one TCP port of all.
 //! What a shard does with its datagrams is in `shard`.
 
 use crate::candidates::Candidates;
@@ -11,6 +11,7 @@ use crate::out::Outgoing;
 use crate::session::User;
 use crate::shard::Shard;
 use crate::socket;
+use crate::tcp::{self, Directory};
 use crate::watch::Watch;
 use crate::{Answer, Error, NegotiatedTrack, RtcConfig, WatchAnswer};
 use actix_rt::{Arbiter, ArbiterHandle};
@@ -82,6 +83,7 @@ struct Inner {
     candidates: Candidates,
     counters: Arc<Counters>,
     handles: Vec<Seat>,
+    tcp: Option<SocketAddr>,
     arbiters: Mutex<Vec<Arbiter>>,
     next_peer: AtomicU64,
 }
@@ -125,15 +127,24 @@ impl Shards {
         let sockets: Vec<_> = (0..config.shards.max(1))
             .map(|i| socket::bind(&config, i))
             .collect::<Result<_, _>>()?;
-        for socket in sockets {
+        let listener = config.tcp_address.map(tcp::bind).transpose()?;
+        let tcp = listener
+            .as_ref()
+            .map(std::net::TcpListener::local_addr)
+            .transpose();
+        let tcp = tcp.map_err(Error::Thread)?;
+        let directory = Directory::default();
+        for (index, socket) in sockets.into_iter().enumerate() {
             let local = socket.local_addr().map_err(Error::Thread)?;
             let (commands, queue) = mpsc::channel(COMMANDS);
             let look_at_all = Arc::new(AtomicBool::new(false));
             let arbiter = Arbiter::new();
             let (config, engine) = (config.clone(), engine.clone());
             let (shard_counters, look) = (counters.clone(), look_at_all.clone());
+            let place = (directory.clone(), index);
+            let tcp_port = tcp.map_or(0, |address| address.port());
             arbiter.spawn_fn(move || {
-                let shard = Shard::new(&config, &engine, shard_counters, look);
+                let shard = Shard::new(&config, &engine, shard_counters, look, place, tcp_port);
                 actix_rt::spawn(shard.run(socket, queue));
             });
             handles.push(Seat {
@@ -145,13 +156,23 @@ impl Shards {
             });
             arbiters.push(arbiter);
         }
+        if let Some(listener) = listener {
+            let seats = handles.iter().map(|h: &Seat| h.commands.clone()).collect();
+            let door = tcp::Listener::new(config.clone(), directory, seats, counters.clone());
+            // A thread of its own: a flood of connections takes no time from media.
+            let arbiter = Arbiter::new();
+            arbiter.spawn(door.run(listener));
+            arbiters.push(arbiter);
+        }
+        let udp = handles.first().map_or(config.udp_address, |h: &Seat| h.local);
         Ok(Self {
             inner: Arc::new(Inner {
                 engine,
-                candidates: Candidates::new(&config),
+                candidates: Candidates::new(&config, udp.ip(), tcp.map(|address| address.ip())),
                 config,
                 counters,
                 handles,
+                tcp,
                 arbiters: Mutex::new(arbiters),
                 next_peer: AtomicU64::new(1),
             }),
@@ -174,6 +195,12 @@ impl Shards {
     #[must_use]
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.inner.handles.iter().map(|h| h.local).collect()
+    }
+
+    /// Where TCP connections of peers are taken, if they are.
+    #[must_use]
+    pub fn tcp_address(&self) -> Option<SocketAddr> {
+        self.inner.tcp
     }
 
     /// What they count.
@@ -291,13 +318,14 @@ impl ShardHandle {
             count(&inner.counters.refused_full);
             return Err(Error::Full);
         };
-        let addresses = inner.candidates.list(reached_at).await;
+        let ports = (seat.local.port(), inner.tcp.map(|address| address.port()));
+        let offered = inner.candidates.offer(reached_at, ports).await;
         let (core, sdp, tracks) = negotiate(
             &inner.engine,
             offer,
             offer_sdp,
             seat.local,
-            &addresses,
+            offered,
             inner.config.max_bitrate,
             to_reader,
         )?;

@@ -1,12 +1,14 @@
-//! One UDP socket: many datagrams per system call in (recvmmsg, GRO), with the time the kernel got each, one out.
-//! Whose they are is for the demultiplexer to say.
+//! A shard's UDP socket: many datagrams per system call in (recvmmsg, GRO), with the time the kernel got each, one out;
+//! and its TCP connections beside it. Whose packets they are is for the demultiplexer to say.
 
 use crate::counters::{Counters, add, count};
+use crate::remote::{Remote, Transport};
+use crate::tcp::Table;
 use crate::{Error, RtcConfig};
 use quinn_udp::{RecvMeta, Transmit, UdpSockRef, UdpSocketState};
 use socket2::{Domain, Protocol, Socket as RawSocket, Type};
 use std::io::{self, IoSliceMut};
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::io::Interest;
@@ -15,11 +17,11 @@ use tokio::net::UdpSocket;
 /// A GRO batch is at most one IP packet long.
 const BUFFER_BYTES: usize = 65_536;
 
-/// A datagram as it came.
+/// A datagram as it came, or a packet of a TCP connection.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Datagram<'a> {
     /// Who sent it, IPv4 addresses in their own form.
-    pub(crate) from: SocketAddr,
+    pub(crate) from: Remote,
     /// Which of our addresses it was sent to, where the system says.
     pub(crate) to: Option<IpAddr>,
     /// What it holds.
@@ -34,10 +36,11 @@ pub(crate) struct Socket {
     state: UdpSocketState,
     local: SocketAddr,
     wildcard: bool,
+    tcp: Table,
     counters: Arc<Counters>,
 }
 
-/// Binds shard `index`'s port.
+/// Binds shard `index`'s port; `[::]` takes IPv4 as well, and means IPv4 alone where there is no IPv6.
 ///
 /// # Errors
 /// [`Error::Bind`].
@@ -47,10 +50,10 @@ pub(crate) fn bind(config: &RtcConfig, index: usize) -> Result<std::net::UdpSock
         let offset = u16::try_from(index).unwrap_or(u16::MAX);
         address.set_port(address.port().saturating_add(offset));
     }
-    let bound = || -> io::Result<std::net::UdpSocket> {
+    let open = |address: SocketAddr| -> io::Result<std::net::UdpSocket> {
         let socket = RawSocket::new(Domain::for_address(address), Type::DGRAM, Some(Protocol::UDP))?;
         if address.is_ipv6() {
-            socket.set_only_v6(false)?;
+            socket.set_only_v6(!address.ip().is_unspecified())?;
         }
         socket.set_recv_buffer_size(config.receive_buffer)?;
         let bytes = socket.recv_buffer_size()?;
@@ -66,7 +69,17 @@ pub(crate) fn bind(config: &RtcConfig, index: usize) -> Result<std::net::UdpSock
         socket.bind(&address.into())?;
         Ok(socket.into())
     };
-    bound().map_err(|source| Error::Bind { address, source })
+    let bound = match open(address) {
+        Err(_) if address.is_ipv6() && address.ip().is_unspecified() => {
+            open(SocketAddr::from((Ipv4Addr::UNSPECIFIED, address.port())))
+        }
+        other => other,
+    };
+    bound.map_err(|source| Error::Bind {
+        protocol: "UDP",
+        address,
+        source,
+    })
 }
 
 /// What [`Socket::receive`] fills; kept between calls.
@@ -97,6 +110,7 @@ impl Socket {
             state,
             local,
             wildcard: local.ip().is_unspecified(),
+            tcp: Table::new(counters.clone()),
             counters,
         })
     }
@@ -139,7 +153,7 @@ impl Socket {
             let age = clock
                 .zip(meta.timestamp)
                 .and_then(|(now, at)| now.checked_sub(at));
-            let from = SocketAddr::new(meta.addr.ip().to_canonical(), meta.addr.port());
+            let from = Remote::udp(SocketAddr::new(meta.addr.ip().to_canonical(), meta.addr.port()));
             let to = meta.dst_ip.map(|ip| ip.to_canonical());
             add(&self.counters.bytes, meta.len);
             for data in bytes[..meta.len.min(BUFFER_BYTES)].chunks(meta.stride.max(1)) {
@@ -151,8 +165,20 @@ impl Socket {
         Ok(datagrams)
     }
 
-    /// Sends one datagram, from our address `source` where the socket has many.
-    pub(crate) fn send(&self, destination: SocketAddr, source: Option<IpAddr>, contents: &[u8]) {
+    /// The TCP connections of the shard.
+    pub(crate) fn tcp(&self) -> &Table {
+        &self.tcp
+    }
+
+    /// Sends one packet, from our address `source` where the socket has many.
+    pub(crate) fn send(&self, to: Remote, source: Option<IpAddr>, contents: &[u8]) {
+        match to.transport {
+            Transport::Udp => self.send_datagram(to.address, source, contents),
+            Transport::Tcp => self.tcp.send(to.address, contents),
+        }
+    }
+
+    fn send_datagram(&self, destination: SocketAddr, source: Option<IpAddr>, contents: &[u8]) {
         // overflow: dropped and counted; everything sent here is repeated by its protocol when it matters.
         let destination = match (self.local, destination) {
             (SocketAddr::V6(_), SocketAddr::V4(v4)) => {

@@ -137,6 +137,8 @@ impl Drop for Process {
             drop(
                 Command::new("kill")
                     .args(["-KILL", "--", &format!("-{}", self.pid())])
+                    // That there is none any more is no news.
+                    .stderr(Stdio::null())
                     .status(),
             );
         }

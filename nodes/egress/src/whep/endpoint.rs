@@ -16,7 +16,7 @@ use tokio::time::Instant;
 use uuid::Uuid;
 use weft_auth::{Action, Protocol, Request};
 use weft_http::{ReachedAt, body, reply};
-use weft_rtc::{MediaSource, PeerHandle};
+use weft_rtc::{IceServer, MediaSource, PeerHandle};
 use weft_rtsp_server::{DescribeRequest, PlaySource};
 use weft_wire::StreamName;
 
@@ -194,13 +194,7 @@ fn created(face: &Whep, known: &Known, query: &str, answer: String) -> HttpRespo
 impl Whep {
     /// `Link` values of the ICE servers that clients are told of.
     fn ice_links(&self) -> Vec<String> {
-        let live = self.config.settings.now();
-        let told = live.ice_servers.iter();
-        told.map(|server| {
-            let login = (!server.username.is_empty())
-                .then(|| (server.username.clone(), server.password.expose().to_owned()));
-            reply::ice_link(&server.url, login.as_ref())
-        })
-        .collect()
+        let told = IceServer::told(&self.config.settings.now().ice_servers, SystemTime::now());
+        told.iter().map(IceServer::link).collect()
     }
 }

@@ -40,8 +40,10 @@ impl Whep {
 }
 
 fn add(detail: &mut SessionDetail, entry: &Entry) {
-    let local = entry.known.addresses.get().map(|a| a.local.to_string());
-    detail.local = local.unwrap_or_default();
+    if let Some(addresses) = entry.known.addresses.get() {
+        detail.local = addresses.local.to_string();
+        detail.transport = addresses.transport.as_str().to_ascii_uppercase();
+    }
     detail.reported_lost = entry.peer.stats().reported_lost;
 }
 

@@ -10,7 +10,6 @@ use crate::remote::Target;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use std::net::SocketAddr;
-use weft_http::reply::ice_link;
 use weft_http::{ReachedAt, body, query};
 use weft_wire::{ResourceMethod, SessionId, StreamName};
 
@@ -25,7 +24,7 @@ pub(super) async fn options(request: HttpRequest, state: web::Data<State>) -> Ht
     let mut response = HttpResponse::NoContent();
     response.insert_header(("Accept-Post", "application/sdp"));
     for server in state.config.told_ice_servers() {
-        response.append_header((header::LINK, ice_link(&server.url, server.credential.as_ref())));
+        response.append_header((header::LINK, server.link()));
     }
     response
         .insert_header((header::ACCESS_CONTROL_EXPOSE_HEADERS, "Accept-Post, Link"))
@@ -121,7 +120,7 @@ fn created(state: &State, stream: &StreamName, query: &str, placed: Placed) -> H
             "ETag, ID, Accept-Patch, Link, Location",
         ));
     for server in state.config.told_ice_servers() {
-        response.append_header((header::LINK, ice_link(&server.url, server.credential.as_ref())));
+        response.append_header((header::LINK, server.link()));
     }
     response.append_header((header::LINK, events::link(&format!("{url}/events{query}"))));
     response.body(placed.answer)

@@ -265,6 +265,7 @@ impl Line {
 impl MediaReceiver for Receiver {
     fn connected(&mut self, _: Instant, addresses: PeerAddresses) {
         let mut status = self.live.status();
+        status.transport = addresses.transport.as_str();
         status.local = Some(addresses.local);
         status.remote = Some(addresses.remote);
         drop(status);

@@ -195,6 +195,7 @@ impl Pull {
         let found = timeout(ANSWER, tokio::net::lookup_host(self.address.host())).await;
         let remote = found.ok().and_then(Result::ok).and_then(|mut found| found.next());
         let addresses = PeerAddresses {
+            transport: weft_rtc::Transport::Udp,
             local: nowhere,
             remote: remote.unwrap_or(nowhere),
         };

@@ -9,7 +9,7 @@ use rtc::peer_connection::configuration::media_engine::{
 };
 use rtc::peer_connection::configuration::setting_engine::SettingEngineBuilder;
 use rtc::peer_connection::sdp::RTCSessionDescription;
-use rtc::peer_connection::transport::{RTCDtlsRole, RTCDtlsTransportState};
+use rtc::peer_connection::transport::{RTCDtlsRole, RTCDtlsTransportState, RTCIceCandidateInit};
 use rtc::rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
 use rtc::rtp_transceiver::rtp_sender::{
     RTCPFeedback, RTCRtpCodec, RTCRtpCodecParameters, RTCRtpCodingParameters, RTCRtpEncodingParameters,
@@ -99,6 +99,7 @@ impl Interceptor for PliCounter {
 /// The publisher.
 pub struct Client {
     pub pc: Arc<dyn PeerConnection>,
+    by_tcp: bool,
     events: Arc<Events>,
     video: Arc<TrackLocalStaticRTP>,
     audio: Arc<TrackLocalStaticRTP>,
@@ -154,6 +155,16 @@ fn track(kind: RtpCodecKind, ssrc: u32) -> Arc<TrackLocalStaticRTP> {
 impl Client {
     /// A publisher that offers `actpass`, or what `role` makes of it.
     pub async fn new(role: Option<RTCDtlsRole>) -> Self {
+        Self::at(role, &["127.0.0.1:0"], &[]).await
+    }
+
+    /// One whose network lets TCP through and nothing else: it opens connections from `address`.
+    pub async fn by_tcp(address: &str) -> Self {
+        Self::at(None, &[], &[address]).await
+    }
+
+    /// One with these addresses of its own.
+    pub async fn at(role: Option<RTCDtlsRole>, udp: &[&str], tcp: &[&str]) -> Self {
         let mut engine = MediaEngine::default();
         let rtx = RTCRtpCodec {
             mime_type: MIME_TYPE_RTX.into(),
@@ -189,7 +200,8 @@ impl Client {
             .with_interceptor_registry(registry)
             .with_setting_engine(settings.build())
             .with_handler(events.clone())
-            .with_udp_addrs(vec!["127.0.0.1:0".to_owned()])
+            .with_udp_addrs(udp.iter().map(|a| (*a).to_owned()).collect())
+            .with_tcp_addrs(tcp.iter().map(|a| (*a).to_owned()).collect())
             .build();
         // The crate's future is 20 kB.
         let pc = Box::pin(building).await.expect("a client");
@@ -205,6 +217,7 @@ impl Client {
         }
         Self {
             pc,
+            by_tcp: !tcp.is_empty(),
             events,
             video,
             audio,
@@ -233,11 +246,22 @@ impl Client {
 
     /// Takes the answer.
     pub async fn take(&self, answer: &str) {
-        let answer = RTCSessionDescription::answer(answer.to_owned()).expect("an answer");
+        let description = RTCSessionDescription::answer(answer.to_owned()).expect("an answer");
         self.pc
-            .set_remote_description(answer)
+            .set_remote_description(description)
             .await
             .expect("a good answer");
+        if !self.by_tcp {
+            return;
+        }
+        // The crate connects to those only that are given one by one.
+        for line in answer.lines().filter(|line| line.ends_with("tcptype passive")) {
+            let candidate = RTCIceCandidateInit {
+                candidate: line.trim_start_matches("a=").to_owned(),
+                ..Default::default()
+            };
+            self.pc.add_ice_candidate(candidate).await.expect("a candidate");
+        }
     }
 
     /// Sends the next packet of track 0 (video) or 1 (audio) in the order of the offer here; gives its number.

@@ -26,6 +26,9 @@ pub(crate) struct Flags {
     /// UDP for WebRTC media (webrtcLocalUDPAddress).
     #[arg(long, global = true, value_name = "ADDRESS")]
     ice: Option<ListenAddress>,
+    /// TCP for WebRTC media, where UDP is blocked (webrtcLocalTCPAddress).
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    ice_tcp: Option<ListenAddress>,
     /// RTSP (rtspAddress).
     #[arg(long, global = true, value_name = "ADDRESS")]
     rtsp: Option<ListenAddress>,
@@ -74,6 +77,7 @@ impl Flags {
             ("--name", "fabric.nodeName", self.name.clone()),
             ("--webrtc", "webrtcAddress", text(&self.webrtc)),
             ("--ice", "webrtcLocalUDPAddress", text(&self.ice)),
+            ("--ice-tcp", "webrtcLocalTCPAddress", text(&self.ice_tcp)),
             ("--rtsp", "rtspAddress", text(&self.rtsp)),
             ("--rtp", "rtpAddress", text(&self.rtp)),
             ("--rtcp", "rtcpAddress", text(&self.rtcp)),

@@ -17,6 +17,9 @@ pub struct Addresses {
     /// UDP for WebRTC media, the first shard's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ice: Option<SocketAddr>,
+    /// TCP for WebRTC media, of all shards.
+    #[serde(rename = "iceTcp", skip_serializing_if = "Option::is_none")]
+    pub ice_tcp: Option<SocketAddr>,
     /// RTSP.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rtsp: Option<SocketAddr>,

@@ -13,7 +13,7 @@ use super::tls::{self, Ports, Tls};
 use super::view::View;
 use super::watch::Watch;
 use super::{Addresses, EgressPart, Node, Role, StartError, advertise, bus, name, page};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
@@ -90,9 +90,9 @@ impl Node {
         } else {
             None
         };
-        let shards = Shards::start(rtc(&config))?;
-
         let settings = watch::Sender::new(Arc::new(config.clone()));
+        let shards = Shards::start(rtc(&config, &Live::new(settings.subscribe())))?;
+
         let Ends {
             bus,
             registry,
@@ -129,6 +129,7 @@ impl Node {
             webrtc: webrtc.as_ref().and_then(Ports::address),
             webrtc_tls: webrtc.as_ref().and_then(Ports::secure_address),
             ice: shards.addresses().first().copied(),
+            ice_tcp: shards.tcp_address(),
             rtsp: readers.and_then(|a| a.rtsp),
             rtsps: readers.and_then(|a| a.rtsps),
             rtp: readers.and_then(|a| a.rtp),
@@ -339,12 +340,14 @@ where
     Ok(servers)
 }
 
-fn rtc(config: &Config) -> RtcConfig {
-    // One family: the candidates of a host with both would be offered twice, and IPv4 is what clients reach.
-    let any = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
-    let address = config.webrtc_local_udp_address;
+fn rtc(config: &Config, settings: &Live) -> RtcConfig {
     RtcConfig {
-        udp_address: SocketAddr::new(address.ip.unwrap_or(any), address.port),
+        udp_address: config.webrtc_local_udp_address.to_socket_addr(),
+        tcp_address: config.webrtc_local_tcp_address.map(ListenAddress::to_socket_addr),
+        ips_from_interfaces: config.webrtc_ips_from_interfaces,
+        interfaces: config.webrtc_interfaces.clone(),
+        handshake_timeout: config.webrtc_handshake_timeout,
+        settings: settings.clone(),
         shards: config.fabric.webrtc_shards,
         additional_hosts: config.webrtc_additional_hosts.clone(),
         certificate_pem: config.fabric.dtls_certificate.clone(),

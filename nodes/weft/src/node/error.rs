@@ -75,11 +75,19 @@ fn bind_sentence(protocol: &str, address: SocketAddr, key: &str, flag: &str, sou
 impl From<weft_rtc::Error> for StartError {
     fn from(error: weft_rtc::Error) -> Self {
         match error {
-            weft_rtc::Error::Bind { address, source } => Self::Bind {
-                protocol: "UDP",
+            weft_rtc::Error::Bind {
+                protocol,
                 address,
-                key: "webrtcLocalUDPAddress",
-                flag: "--ice",
+                source,
+            } => Self::Bind {
+                protocol,
+                address,
+                key: if protocol == "TCP" {
+                    "webrtcLocalTCPAddress"
+                } else {
+                    "webrtcLocalUDPAddress"
+                },
+                flag: if protocol == "TCP" { "--ice-tcp" } else { "--ice" },
                 source,
             },
             other => Self::Rtc(other),
@@ -120,6 +128,7 @@ mod tests {
     #[test]
     fn a_port_in_use_is_told_with_the_key_and_the_flag_to_change() {
         let error = StartError::from(weft_rtc::Error::Bind {
+            protocol: "UDP",
             address: "0.0.0.0:8189".parse().unwrap(),
             source: io::Error::from(io::ErrorKind::AddrInUse),
         });

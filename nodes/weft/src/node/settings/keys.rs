@@ -65,7 +65,11 @@ keys! {
         hls_address "hlsAddress" restart
         webrtc_address "webrtcAddress" restart
         webrtc_local_udp_address "webrtcLocalUDPAddress" restart
+        webrtc_local_tcp_address "webrtcLocalTCPAddress" restart
+        webrtc_ips_from_interfaces "webrtcIPsFromInterfaces" restart
+        webrtc_interfaces "webrtcIPsFromInterfacesList" restart
         webrtc_additional_hosts "webrtcAdditionalHosts" restart
+        webrtc_handshake_timeout "webrtcHandshakeTimeout" restart
         rtsp_tls "rtspEncryption, rtspsAddress, rtspServerCert, rtspServerKey" restart
         webrtc_tls "webrtcEncryption, webrtcTLSAddress, webrtcServerCert, webrtcServerKey" restart
         api_tls "apiEncryption, apiServerCert, apiServerKey" restart

@@ -1,7 +1,6 @@
-//! The login of a TURN server that knows only a secret (coturn's `use-auth-secret`): made for each publisher, good for a day.
-//! Which servers there are is the configuration's to say.
+//! The ICE servers that clients are told of, and the login of a TURN server that knows only a secret (coturn's
+//! `use-auth-secret`): made for each client, good for a day. Which servers there are is the configuration's to say.
 
-use crate::config::IceServer;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use ring::hmac;
@@ -12,8 +11,40 @@ const SECRET: &str = "AUTH_SECRET";
 /// How long a login is good for; MediaMTX's time.
 const LIFE: Duration = Duration::from_secs(24 * 3600);
 
-/// What a publisher is told of a server.
-pub(crate) fn told(server: &weft_config::IceServer, now: SystemTime) -> IceServer {
+/// An ICE server named to clients (RFC 9725 §4.6).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IceServer {
+    /// `stun:` or `turn:` URL.
+    pub url: String,
+    /// User name and credential of a TURN server.
+    pub credential: Option<(String, String)>,
+}
+
+impl IceServer {
+    /// What one client is told of the configured servers (`webrtcICEServers2`), with a login of its own where they want
+    /// one. Those with `clientOnly` are no exception: the node itself asks none.
+    #[must_use]
+    pub fn told(configured: &[weft_config::IceServer], now: SystemTime) -> Vec<Self> {
+        configured.iter().map(|server| told(server, now)).collect()
+    }
+
+    /// The value of its `Link` header (RFC 9725 §4.6).
+    #[must_use]
+    pub fn link(&self) -> String {
+        let mut link = format!("<{}>; rel=\"ice-server\"", self.url);
+        if let Some((user, credential)) = &self.credential {
+            let quote = |text: &str| text.replace('\\', "\\\\").replace('"', "\\\"");
+            link += &format!(
+                "; username=\"{}\"; credential=\"{}\"; credential-type=\"password\"",
+                quote(user),
+                quote(credential)
+            );
+        }
+        link
+    }
+}
+
+fn told(server: &weft_config::IceServer, now: SystemTime) -> IceServer {
     let (user, password) = (&server.username, server.password.expose());
     let credential = match user.as_str() {
         "" => None,
@@ -58,13 +89,13 @@ mod tests {
     }
 
     #[test]
-    fn of_a_secret_each_publisher_gets_a_login_of_its_own_for_a_day() {
+    fn of_a_secret_each_client_gets_a_login_of_its_own_for_a_day() {
         let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_000_000);
-        let (user, password) = told(&server(SECRET), now).credential.unwrap();
+        let (user, password) = told(&server(SECRET), now).credential.expect("a login");
         assert!(user.starts_with("1086400:"), "{user}");
         let key = hmac::Key::new(hmac::HMAC_SHA1_FOR_LEGACY_USE_ONLY, b"s3cret");
-        let signature = BASE64_STANDARD.decode(&password).unwrap();
-        hmac::verify(&key, user.as_bytes(), &signature).unwrap();
-        assert_ne!(told(&server(SECRET), now).credential.unwrap().0, user);
+        let signature = BASE64_STANDARD.decode(&password).expect("base64");
+        hmac::verify(&key, user.as_bytes(), &signature).expect("signed");
+        assert_ne!(told(&server(SECRET), now).credential.expect("a login").0, user);
     }
 }
