@@ -1,4 +1,5 @@
-//! Whether anybody wants a stream: a state machine over probes sent, probes refused and `units` requests.
+//! Whether anybody wants a stream, whole or its key units alone: a state machine over probes sent, probes refused and `units`
+//! requests.
 //! How a probe travels and how a refusal is noticed is each bus's own business.
 
 use std::collections::VecDeque;
@@ -25,7 +26,7 @@ pub(crate) enum Verdict {
     Doubt,
     /// Every class but the key units was refused: send this probe on the key subject, to hear about those too.
     AskKeys(ProbeId),
-    /// Nobody is there: publish nothing until [`Interest::wake`].
+    /// Nobody is there: publish nothing until [`Interest::wake`] or [`Interest::wake_keys`].
     Paused,
 }
 
@@ -34,6 +35,8 @@ struct Probe {
     id: ProbeId,
     at: Duration,
     key: bool,
+    /// Probes of other classes than key units so far, this one included.
+    others: u64,
 }
 
 /// Probes refused one after another, none accepted in between.
@@ -48,18 +51,32 @@ struct Run {
     key: bool,
 }
 
-#[derive(Debug)]
-enum State {
-    Wanted { run: Option<Run> },
-    Paused,
+/// Refusals that say that nobody takes everything: what key units met with in between, says nothing of that.
+#[derive(Debug, Clone, Copy)]
+struct OthersRun {
+    others: u64,
+    since: Duration,
+    heard: Duration,
+}
+
+/// How much of the stream is published.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    All,
+    /// Key units: whoever is there takes nothing else.
+    Keys,
+    Nothing,
 }
 
 /// The interest in one publication. `now` is the time since any fixed start.
 #[derive(Debug)]
 pub(crate) struct Interest {
-    state: State,
+    extent: Extent,
+    run: Option<Run>,
+    others_run: Option<OthersRun>,
     outstanding: VecDeque<Probe>,
     next: u64,
+    others: u64,
     last_key: Option<Duration>,
     last_any: Option<Duration>,
 }
@@ -74,9 +91,12 @@ impl Interest {
     /// Wanted until refused: readers of an earlier publisher may be waiting.
     pub(crate) fn new() -> Self {
         Self {
-            state: State::Wanted { run: None },
+            extent: Extent::All,
+            run: None,
+            others_run: None,
             outstanding: VecDeque::with_capacity(OUTSTANDING),
             next: 0,
+            others: 0,
             last_key: None,
             last_any: None,
         }
@@ -84,14 +104,37 @@ impl Interest {
 
     /// False while paused.
     pub(crate) fn wanted(&self) -> bool {
-        matches!(self.state, State::Wanted { .. })
+        self.extent != Extent::Nothing
+    }
+
+    /// Whether units of this class are to be published.
+    pub(crate) fn takes(&self, class: MediaClass) -> bool {
+        match self.extent {
+            Extent::All => true,
+            Extent::Keys => class == MediaClass::Key,
+            Extent::Nothing => false,
+        }
     }
 
     /// A `units` request came: somebody wants the stream, and refusals of what was sent before mean nothing any more.
     /// Says whether this ended a pause.
     pub(crate) fn wake(&mut self) -> bool {
+        self.wake_to(Extent::All)
+    }
+
+    /// The same by somebody who wants key units alone: others have what they had.
+    pub(crate) fn wake_keys(&mut self) -> bool {
+        self.wake_to(match self.extent {
+            Extent::Nothing => Extent::Keys,
+            extent => extent,
+        })
+    }
+
+    fn wake_to(&mut self, extent: Extent) -> bool {
         let paused = !self.wanted();
-        self.state = State::Wanted { run: None };
+        self.extent = extent;
+        self.run = None;
+        self.others_run = None;
         self.outstanding.clear();
         paused
     }
@@ -110,8 +153,9 @@ impl Interest {
     /// The probe just issued could not be sent: no refusal will come, and its silence says nothing. The next message asks.
     pub(crate) fn unsent(&mut self, id: ProbeId) {
         if self.outstanding.back().is_some_and(|probe| probe.id == id) {
-            self.outstanding.pop_back();
+            let unsent = self.outstanding.pop_back();
             self.next = id.0;
+            self.others -= u64::from(unsent.is_some_and(|probe| !probe.key));
             self.last_any = self.outstanding.back().map(|probe| probe.at);
             self.last_key = self
                 .outstanding
@@ -126,10 +170,11 @@ impl Interest {
         let Some(probe) = self.outstanding.iter().find(|p| p.id == id).copied() else {
             return Verdict::Doubt;
         };
-        let State::Wanted { run } = &mut self.state else {
+        if !self.wanted() {
             return Verdict::Paused;
-        };
-        let next = match *run {
+        }
+        self.narrow(now, probe);
+        let next = match self.run {
             Some(run) if id.0 == run.last.0 + 1 => Run {
                 last: id,
                 key: run.key || probe.key,
@@ -143,17 +188,35 @@ impl Interest {
                 key: probe.key,
             },
         };
-        *run = Some(next);
-        let sent_apart = probe.at.saturating_sub(next.since) >= APART;
-        let heard_apart = now.saturating_sub(next.heard) >= HEARD_APART;
-        if !(sent_apart && heard_apart) {
+        self.run = Some(next);
+        if !apart(next.since, probe.at, next.heard, now) {
             Verdict::Doubt
         } else if next.key {
-            self.state = State::Paused;
+            self.extent = Extent::Nothing;
             self.outstanding.clear();
             Verdict::Paused
         } else {
             Verdict::AskKeys(self.issue(now, true))
+        }
+    }
+
+    /// Publishes key units alone when refusals say that nobody takes more. Whoever does, asks for units first.
+    fn narrow(&mut self, now: Duration, probe: Probe) {
+        let next = match self.others_run {
+            Some(run) if probe.others < run.others => return,
+            Some(run) if probe.others - run.others <= u64::from(!probe.key) => OthersRun {
+                others: probe.others,
+                ..run
+            },
+            _ => OthersRun {
+                others: probe.others,
+                since: probe.at,
+                heard: now,
+            },
+        };
+        self.others_run = Some(next);
+        if apart(next.since, probe.at, next.heard, now) {
+            self.extent = Extent::Keys;
         }
     }
 
@@ -163,13 +226,24 @@ impl Interest {
         if self.outstanding.len() == OUTSTANDING {
             self.outstanding.pop_front();
         }
-        self.outstanding.push_back(Probe { id, at: now, key });
+        self.others += u64::from(!key);
+        self.outstanding.push_back(Probe {
+            id,
+            at: now,
+            key,
+            others: self.others,
+        });
         self.last_any = Some(now);
         if key {
             self.last_key = Some(now);
         }
         id
     }
+}
+
+/// Two refusals count when they were sent and heard far enough apart.
+fn apart(sent: Duration, sent_then: Duration, heard: Duration, heard_then: Duration) -> bool {
+    sent_then.saturating_sub(sent) >= APART && heard_then.saturating_sub(heard) >= HEARD_APART
 }
 
 #[cfg(test)]
@@ -251,7 +325,44 @@ mod tests {
                 Verdict::Paused => panic!("paused under a reader of key units"),
             }
         }
-        assert!(interest.wanted());
+        assert!(interest.takes(Key) && !interest.takes(Audio) && !interest.takes(Delta));
+        assert!(!interest.wake(), "nothing was paused, but it is whole again");
+        assert!(interest.takes(Audio));
+    }
+
+    #[test]
+    fn key_units_that_are_heard_hide_nothing_of_what_nobody_takes() {
+        let mut interest = Interest::new();
+        // A key unit each 2 s with other units in between: the refusals of those never follow each other.
+        interest.probe(at(0), Key).unwrap();
+        assert_eq!(refused(&mut interest, 1000, Delta), Verdict::Doubt);
+        interest.probe(at(2000), Key).unwrap();
+        assert!(interest.takes(Delta));
+        assert_eq!(refused(&mut interest, 3000, Delta), Verdict::Doubt);
+        assert!(!interest.takes(Delta) && interest.takes(Key));
+        // The last one leaves.
+        assert_eq!(refused(&mut interest, 4000, Key), Verdict::Paused);
+    }
+
+    #[test]
+    fn who_wants_key_units_alone_wakes_no_more_than_those() {
+        let mut interest = Interest::new();
+        assert!(!interest.wake_keys());
+        assert!(interest.takes(Delta), "others have what they had");
+        refused(&mut interest, 0, Key);
+        refused(&mut interest, 1000, Key);
+        assert!(!interest.takes(Key));
+        assert!(interest.wake_keys());
+        assert!(interest.takes(Key) && !interest.takes(Delta) && !interest.takes(Audio));
+    }
+
+    #[test]
+    fn an_accepted_unit_between_two_refused_ones_leaves_the_stream_whole() {
+        let mut interest = Interest::new();
+        assert_eq!(refused(&mut interest, 0, Delta), Verdict::Doubt);
+        interest.probe(at(1000), Audio).unwrap();
+        assert_eq!(refused(&mut interest, 2000, Delta), Verdict::Doubt);
+        assert!(interest.takes(Delta));
     }
 
     #[test]

@@ -53,7 +53,8 @@ pub enum BusState {
 /// Carries units from owners to hubs, and questions the other way.
 ///
 /// Promises: at most once; order per publication; loss visible in `seq`; a stream that nobody reads is paused within
-/// 1 s of its next key unit and woken by the first `units` request.
+/// 1 s of its next key unit and woken by the first `units` request; one that is read by subscribers to key units alone is
+/// narrowed to those in the same way.
 pub trait Bus: Send + Sync + 'static {
     /// Takes up the publishing of a stream; questions to its owner go to `owner` until the publication is dropped.
     fn publish(

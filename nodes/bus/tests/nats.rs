@@ -134,6 +134,7 @@ async fn a_server_that_dies_and_comes_back_brings_fresh_units_only_and_the_rest_
         from: UnitsFrom::Seq(UnitSeq(last + 1)),
         until: None,
         session: Some(source.kept.session),
+        key_only: false,
     };
     let repaired = units_of(on.reader.units(name("s"), request).await.unwrap());
     assert!(repaired == source.made()[*last as usize + 1..]);

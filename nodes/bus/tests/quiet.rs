@@ -222,6 +222,7 @@ async fn a_thousand_streams_that_nobody_reads_cost_less_than_100_messages_and_10
         from: UnitsFrom::Live,
         until: None,
         session: None,
+        key_only: false,
     };
     reader.units(stream(7), request).await.unwrap();
     subscription.recv().await.unwrap();

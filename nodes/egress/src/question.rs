@@ -19,11 +19,13 @@ impl Ask {
                 from: UnitsFrom::NewestGop,
                 until: None,
                 session: None,
+                key_only: false,
             },
             Self::Range(session, from, until) => UnitsRequest {
                 from: UnitsFrom::Seq(from),
                 until,
                 session: Some(session),
+                key_only: false,
             },
         }
     }

@@ -41,6 +41,7 @@ fn find_until(cache: &GopCache, from: UnitsFrom, until: Option<UnitSeq>) -> (Vec
         from,
         until,
         session: None,
+        key_only: false,
     });
     (units.iter().map(|u| u.seq.0).collect(), gone)
 }
@@ -139,6 +140,7 @@ fn answers_travel_in_batches_that_hold_nothing_up() {
         from: UnitsFrom::NewestGop,
         until: None,
         session: None,
+        key_only: false,
     });
     let batches = found.into_batches(SessionId([1; 16]), Epoch::default());
     let sizes: Vec<usize> = batches.iter().map(|b| b.units.len()).collect();

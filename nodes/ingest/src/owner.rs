@@ -23,7 +23,10 @@ impl StreamOwner for Live {
         let (found, next, key_age_ms, joinable) = {
             let mut cache = self.cache();
             cache.expire(sent);
-            let found = (!other).then(|| cache.find(request));
+            let mut found = (!other).then(|| cache.find(request));
+            if let Some(found) = found.as_mut().filter(|_| request.key_only) {
+                found.units.retain(weft_wire::AccessUnit::is_key);
+            }
             (found, cache.next(), cache.key_age_ms(sent), cache.joinable())
         };
         let joins = matches!(request.from, UnitsFrom::NewestGop | UnitsFrom::Live);

@@ -70,6 +70,8 @@ positional! {
         pub until: Option<UnitSeq>,
         /// The session the sequence numbers belong to; another one answers without units.
         pub session: Option<SessionId>,
+        /// Only key units, of the past and live: who asks listens to those alone. Releases that do not know of it send all.
+        pub key_only: bool = false,
     }
 }
 

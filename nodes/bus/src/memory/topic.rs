@@ -103,7 +103,12 @@ impl Topic {
             each.map(|p| (p.owner.clone(), p.interest.clone())).collect()
         };
         let answers = publishers.into_iter().map(|(owner, interest)| {
-            if lock(&interest).wake() {
+            let woken = if request.key_only {
+                lock(&interest).wake_keys()
+            } else {
+                lock(&interest).wake()
+            };
+            if woken {
                 Counters::one(&self.counters.wakes);
             }
             Counters::one(&self.counters.units_answered);
@@ -148,7 +153,7 @@ impl Publish for MemoryPublication {
         let now = self.topic.started.elapsed();
         let probe = {
             let mut interest = lock(&self.interest);
-            if !interest.wanted() {
+            if !interest.takes(class) {
                 Counters::add(&counters.units_paused, units);
                 return Sent::Paused;
             }

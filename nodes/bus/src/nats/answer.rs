@@ -66,7 +66,7 @@ async fn units(
     let request = UnitsRequest::decode(&question.payload).ok()?;
     let inbox = question.reply.as_ref()?.to_string();
     // First wanted, then asked: a unit made meanwhile is in the answer, or published, or both.
-    publisher.wake(&link.counters);
+    publisher.wake(&link.counters, request.key_only);
     let answer = owner.units(&request);
     Counters::one(&link.counters.units_answered);
     let packing = Packing::new(link.client.max_payload(), ANSWER_BYTES);

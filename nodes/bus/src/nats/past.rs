@@ -107,6 +107,10 @@ async fn ask(link: &Link, stream: StreamName, request: &UnitsRequest) -> Result<
 /// The request for the first units that the answer should hold and does not. The sequence of a session has no holes.
 fn missing(request: &UnitsRequest, answer: &Partial) -> Option<UnitsRequest> {
     let first = answer.batches.first().map(|batch| &batch.units[0]);
+    if request.key_only {
+        // Its numbers have holes; a key unit that is lost is followed by the next one.
+        return answer.end.is_none().then(|| request.clone());
+    }
     let session = match (&answer.end, answer.batches.first()) {
         (Some(end), _) => end.session,
         (None, Some(batch)) => batch.session,
@@ -119,6 +123,7 @@ fn missing(request: &UnitsRequest, answer: &Partial) -> Option<UnitsRequest> {
             from,
             until,
             session: Some(session),
+            key_only: false,
         })
     };
     if request.from == UnitsFrom::Live || answer.end.as_ref().is_some_and(|end| end.gone) {
@@ -203,6 +208,7 @@ mod tests {
             from: UnitsFrom::Seq(UnitSeq(from)),
             until: until.map(UnitSeq),
             session: Some(SessionId::default()),
+            key_only: false,
         }
     }
 

@@ -28,9 +28,14 @@ impl Publisher {
         self.interest.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A `units` request came.
-    pub(super) fn wake(&self, counters: &Counters) {
-        if self.interest().wake() {
+    /// A `units` request came, or one for key units alone.
+    pub(super) fn wake(&self, counters: &Counters, key_only: bool) {
+        let woken = if key_only {
+            self.interest().wake_keys()
+        } else {
+            self.interest().wake()
+        };
+        if woken {
             Counters::one(&counters.wakes);
         }
     }
@@ -219,7 +224,7 @@ impl Publish for NatsPublication {
         if !Packing::fits(&batch.units) {
             return self.dropped(DropReason::TooLarge, units);
         }
-        if !self.wanted() {
+        if !self.publisher.interest().takes(class) {
             Counters::add(&self.link.counters.units_paused, units);
             return Sent::Paused;
         }

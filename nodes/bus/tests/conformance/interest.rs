@@ -75,17 +75,47 @@ pub(crate) async fn a_stream_is_paused_again_when_its_last_reader_leaves(on: Fix
     until_paused(&mut source).await;
 }
 
-pub(crate) async fn a_reader_of_key_units_keeps_a_stream_wanted(on: Fixture) {
+pub(crate) async fn a_reader_of_key_units_is_sent_nothing_else_until_somebody_asks(on: Fixture) {
     let mut reader = on.reader.subscribe(name("s"), MediaFilter::Keys).await.unwrap();
     let mut source = Source::start(&on.publisher, "s").await;
     source.key();
-    for _ in 0..70 {
+    let start = Instant::now();
+    while source.delta() == Sent::Published {
+        assert!(start.elapsed() < Duration::from_secs(5), "never narrowed");
         sleep(Duration::from_millis(50)).await;
-        assert_eq!(source.delta(), Sent::Published);
-        assert_eq!(source.audio(), Sent::Published);
     }
+    assert!(
+        start.elapsed() >= Duration::from_secs(1),
+        "two refusals a second apart"
+    );
+    for _ in 0..4 {
+        assert_eq!(source.key(), Sent::Published);
+        assert_eq!(source.audio(), Sent::Paused);
+        sleep(Duration::from_millis(600)).await;
+    }
+    assert!(source.publication.wanted());
+    assert_eq!(read(&mut reader, 5).await.len(), 5);
+    // A hub comes.
+    let mut all = on.reader.subscribe(name("s"), MediaFilter::All).await.unwrap();
+    on.reader.units(name("s"), from(UnitsFrom::Live)).await.unwrap();
+    assert_eq!(source.delta(), Sent::Published);
+    assert_eq!(read(&mut all, 1).await, source.made()[source.made().len() - 1..]);
+}
+
+pub(crate) async fn a_request_for_key_units_wakes_those_alone(on: Fixture) {
+    let mut source = Source::start(&on.publisher, "s").await;
+    until_paused(&mut source).await;
+    let mut reader = on.reader.subscribe(name("s"), MediaFilter::Keys).await.unwrap();
+    let request = weft_wire::UnitsRequest {
+        key_only: true,
+        ..from(UnitsFrom::NewestGop)
+    };
+    let answer = on.reader.units(name("s"), request).await.unwrap();
+    let units = units_of(answer);
+    assert!(units.len() == 1 && units[0].is_key(), "{} units", units.len());
+    assert_eq!(source.delta(), Sent::Paused);
     assert_eq!(source.key(), Sent::Published);
-    assert_eq!(read(&mut reader, 2).await.len(), 2);
+    assert!(read(&mut reader, 1).await[0].is_key());
 }
 
 /// Joins a live stream as a hub does, and reads on; every unit by its number.
@@ -153,6 +183,7 @@ pub(crate) async fn a_long_answer_arrives_whole(on: Fixture) {
         from: UnitsFrom::Seq(UnitSeq(0)),
         until: Some(UnitSeq(555)),
         session: Some(source.kept.session),
+        key_only: false,
     };
     let answer = on.reader.units(name("s"), request).await.unwrap();
     assert_eq!(answer.end.next, UnitSeq(601));
@@ -216,6 +247,7 @@ impl Repairing {
                     from: UnitsFrom::Seq(UnitSeq(next)),
                     until: Some(UnitSeq(unit.seq.0 - 1)),
                     session: Some(source.kept.session),
+                    key_only: false,
                 };
                 self.got
                     .extend(units_of(on.reader.units(name("s"), request).await.unwrap()));

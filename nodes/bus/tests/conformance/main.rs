@@ -42,7 +42,8 @@ macro_rules! bus_cases {
                 two_publishers_of_a_name_keep_their_own_order;
             interest: a_stream_that_nobody_reads_is_paused_and_costs_nothing,
                 a_request_for_units_wakes_a_paused_stream, a_stream_is_paused_again_when_its_last_reader_leaves,
-                a_reader_of_key_units_keeps_a_stream_wanted, no_hole_between_the_answer_and_the_live_units,
+                a_reader_of_key_units_is_sent_nothing_else_until_somebody_asks,
+                a_request_for_key_units_wakes_those_alone, no_hole_between_the_answer_and_the_live_units,
                 a_long_answer_arrives_whole, what_is_gone_is_said_to_be_gone;
             questions: questions_reach_the_owner, where_nobody_owns_it_the_asker_is_told_at_once,
                 a_dropped_publication_answers_no_more, of_two_owners_the_higher_epoch_counts;

@@ -147,6 +147,8 @@ impl StreamOwner for Kept {
             Some(from) if wanted => all[from..until.clamp(from, all.len())].to_vec(),
             _ => Vec::new(),
         };
+        let asked = |unit: &AccessUnit| unit.is_key() || !request.key_only;
+        let units: Vec<AccessUnit> = units.into_iter().filter(asked).collect();
         UnitsAnswer {
             end: UnitsEnd {
                 session: self.session,
@@ -199,6 +201,7 @@ pub(crate) fn from(from: UnitsFrom) -> UnitsRequest {
         from,
         until: None,
         session: None,
+        key_only: false,
     }
 }
 

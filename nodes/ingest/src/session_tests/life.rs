@@ -94,6 +94,7 @@ async fn a_publisher_nobody_reads_is_asked_for_nothing_after_a_loss() {
         from: UnitsFrom::Live,
         until: None,
         session: None,
+        key_only: false,
     };
     bus.units(stream("test"), request).await.unwrap();
     camera.source.unit(false, 500);
@@ -199,6 +200,7 @@ async fn a_hub_that_joins_when_no_group_is_kept_has_the_publisher_asked() {
         from: UnitsFrom::NewestGop,
         until: None,
         session: None,
+        key_only: false,
     };
     let answer = bus.units(stream("test"), request.clone()).await.unwrap();
     assert!(answer.batches.is_empty() && answer.end.gone);
@@ -228,6 +230,7 @@ async fn nobody_begins_with_pictures_that_grew_old_while_the_publisher_was_silen
         from: UnitsFrom::NewestGop,
         until: None,
         session: None,
+        key_only: false,
     };
     sleep(ms(8_000)).await;
     let answer = bus.units(stream("test"), request.clone()).await.unwrap();

@@ -37,6 +37,7 @@ async fn a_server_that_comes_back_without_its_store_costs_no_session_and_no_unit
         from: UnitsFrom::Live,
         until: None,
         session: None,
+        key_only: false,
     };
     let mut camera = Camera::offer(&node).await;
     camera.stream_for(ms(500)).await;

@@ -200,22 +200,31 @@ pub(crate) fn owner_info(state: StreamState) -> OwnerInfo {
 
 /// Every message the fabric sends.
 pub(crate) fn all() -> Vec<Sample> {
-    let request = |from, until, session| UnitsRequest { from, until, session };
+    let request = |from, until, session| UnitsRequest {
+        from,
+        until,
+        session,
+        key_only: false,
+    };
+    let keys = UnitsRequest {
+        key_only: true,
+        ..request(UnitsFrom::NewestGop, None, None)
+    };
     let mut samples = vec![
         units("batch_key_unit", vec![key_unit()]),
         units("batch_key_unit_and_audio", vec![key_unit(), audio_unit()]),
         units("batch_extreme_numbers", vec![extreme_unit()]),
         units("batch_empty", vec![]),
         part("part_second_of_three", key_unit(), UnitPart { part: 1, parts: 3 }),
-        message(
+        former(
             "units_request_newest_gop",
             request(UnitsFrom::NewestGop, None, None),
         ),
-        message(
+        former(
             "units_request_gop",
             request(UnitsFrom::Gop(GopSeq(300)), None, Some(SESSION)),
         ),
-        message(
+        former(
             "units_request_seq",
             request(
                 UnitsFrom::Seq(UnitSeq(69_990)),
@@ -223,11 +232,33 @@ pub(crate) fn all() -> Vec<Sample> {
                 Some(SESSION),
             ),
         ),
-        message(
+        former(
             "units_request_capture",
             request(UnitsFrom::Capture(-1), None, None),
         ),
-        message("units_request_live", request(UnitsFrom::Live, None, None)),
+        former("units_request_live", request(UnitsFrom::Live, None, None)),
+        message(
+            "units_request_all_newest_gop",
+            request(UnitsFrom::NewestGop, None, None),
+        ),
+        message(
+            "units_request_all_gop",
+            request(UnitsFrom::Gop(GopSeq(300)), None, Some(SESSION)),
+        ),
+        message(
+            "units_request_all_seq",
+            request(
+                UnitsFrom::Seq(UnitSeq(69_990)),
+                Some(UnitSeq(69_999)),
+                Some(SESSION),
+            ),
+        ),
+        message(
+            "units_request_all_capture",
+            request(UnitsFrom::Capture(-1), None, None),
+        ),
+        message("units_request_all_live", request(UnitsFrom::Live, None, None)),
+        message("units_request_key_only", keys),
         message("units_end", units_end(false)),
         message("units_end_gone", units_end(true)),
         message(
