@@ -1,5 +1,5 @@
-//! What a sequence parameter set says about the picture (ITU-T H.264 §7.3.2.1.1): profile, level, size.
-//! The rest of it, VUI included, is the decoder's business.
+//! What a sequence parameter set says about the picture (ITU-T H.264 §7.3.2.1.1): profile, level, size, colours.
+//! The rest of it is the decoder's business.
 
 use super::bits::BitReader;
 
@@ -21,6 +21,14 @@ pub struct SpsInfo {
     pub height: u32,
     /// Most frames a decoder keeps for reference.
     pub reference_frames: u32,
+    /// Width in pixels before cropping: what a decoder works with.
+    pub coded_width: u32,
+    /// Height in pixels before cropping.
+    pub coded_height: u32,
+    /// Levels go from 0 to 255 (§E.2.1 `video_full_range_flag`).
+    pub full_range: bool,
+    /// `matrix_coefficients` (table E-5), where it says.
+    pub matrix: Option<u8>,
 }
 
 impl SpsInfo {
@@ -73,6 +81,7 @@ impl SpsInfo {
             let off = a.checked_add(b)?.checked_mul(unit)?;
             side.checked_sub(off).filter(|s| (1..=MAX_SIDE).contains(s))
         };
+        let (full_range, matrix) = colours(&mut r).unwrap_or_default();
         Some(Self {
             profile: *profile,
             constraints: *constraints,
@@ -80,6 +89,10 @@ impl SpsInfo {
             width: cropped(width, crop[0], crop[1], unit_x)?,
             height: cropped(height, crop[2], crop[3], unit_y * field_factor)?,
             reference_frames,
+            coded_width: width,
+            coded_height: height,
+            full_range,
+            matrix,
         })
     }
 
@@ -88,6 +101,32 @@ impl SpsInfo {
     pub fn profile_level_id(&self) -> String {
         format!("{:02x}{:02x}{:02x}", self.profile, self.constraints, self.level)
     }
+}
+
+/// Range and matrix of the VUI's beginning (§E.1.1); `None` where there is none, or it is cut off.
+fn colours(r: &mut BitReader<'_>) -> Option<(bool, Option<u8>)> {
+    const EXTENDED_SAR: u32 = 255;
+    if !r.bit()? {
+        return None;
+    }
+    if r.bit()? && r.bits(8)? == EXTENDED_SAR {
+        r.bits(16)?;
+        r.bits(16)?;
+    }
+    if r.bit()? {
+        r.bit()?; // overscan_appropriate_flag
+    }
+    if !r.bit()? {
+        return None;
+    }
+    r.bits(3)?; // video_format
+    let full_range = r.bit()?;
+    if !r.bit()? {
+        return Some((full_range, None));
+    }
+    r.bits(8)?; // colour_primaries
+    r.bits(8)?; // transfer_characteristics
+    Some((full_range, u8::try_from(r.bits(8)?).ok()))
 }
 
 /// Fields that only the high profiles have; returns `chroma_format_idc`, 0 where planes are separate.
@@ -211,6 +250,24 @@ mod tests {
             .into_iter()
             .chain((0..bits.len() / 8).map(byte))
             .collect()
+    }
+
+    #[test]
+    fn colours_are_read_where_the_parameters_say_them() {
+        // Id, order count type 2, one reference, two macroblocks by one, no crop; then the VUI.
+        let basic = ["1", "1", "011", "010", "0", "010", "1", "1", "1", "0"].concat();
+        for (vui, full_range, matrix) in [
+            ("0", false, None),
+            ("1000", false, None),
+            // No aspect, no overscan; format 5, full range; primaries 1, transfer 1, matrix 1.
+            ("1001101110000000100000001000000010", true, Some(1)),
+            // An aspect of its own and overscan; limited range without more.
+            ("1111111111000000000000000100000000000000011110100", false, None),
+        ] {
+            let info = SpsInfo::parse(&from_bits(66, &[&basic, vui])).unwrap();
+            assert_eq!((info.full_range, info.matrix), (full_range, matrix), "{vui}");
+            assert_eq!((info.coded_width, info.coded_height), (32, 16));
+        }
     }
 
     #[test]
