@@ -6,6 +6,7 @@ use crate::counters::{Counters, add};
 use crate::demand;
 use crate::hub::{Shared, Source, TRY_AGAIN};
 use crate::placement::{Room, Speaks, place};
+use crate::stills::Stills;
 use crate::task::Hub;
 use crate::views::HubView;
 use futures::future::{BoxFuture, join_all};
@@ -32,6 +33,7 @@ pub(crate) struct Inner {
     pub(crate) node: NodeName,
     /// Asked where a reader can go when this node is full.
     pub(crate) members: Members,
+    stills: Stills,
     runtime: Handle,
     hubs: Mutex<HashMap<StreamName, Arc<Shared>>>,
     /// Counters of hubs that are no more.
@@ -108,6 +110,7 @@ impl Egress {
             inner: Arc::new(Inner {
                 seats: Seats::new(config.max_readers, Some(config.settings.clone())),
                 waiting: Seats::new(MAX_WAITING, None),
+                stills: Stills::new(bus.clone(), members.node().clone(), config.keyframe_interval),
                 config,
                 bus,
                 node: members.node().clone(),
@@ -146,6 +149,12 @@ impl Egress {
     #[must_use]
     pub fn hub_count(&self) -> usize {
         self.inner.hubs().len()
+    }
+
+    /// Still pictures of any stream, for whoever is no reader.
+    #[must_use]
+    pub fn stills(&self) -> &Stills {
+        &self.inner.stills
     }
 
     /// The sum of all hubs' counters, closed ones included.

@@ -4,7 +4,7 @@
 //! The way of a unit: `repair` (epoch fence, age, holes) ▶ `feed` (gate) ▶ `timeline` ▶ `tracks` (packets) ▶ `gop` (cache) ▶
 //! `reader` (queues). `placement` says where a newcomer reads, `opening` finds the stream, `task` waits and ends, `join` lets
 //! readers in, `life` knows how long they are held, `wishes` asks for key units, `rules` is what paths say to readers,
-//! `whep` the face of readers over WebRTC.
+//! `whep` the face of readers over WebRTC. Beside it all `stills` keeps the newest key unit of streams whose pictures are asked for.
 
 mod age;
 mod allowance;
@@ -25,6 +25,7 @@ mod reader;
 mod repair;
 mod report;
 mod rules;
+mod stills;
 mod task;
 mod timeline;
 mod tracks;
@@ -36,5 +37,6 @@ pub use config::EgressConfig;
 pub use counters::Counters;
 pub use egress::Egress;
 pub use life::HubState;
+pub use stills::{STILL_ROUTES, StillCounters, StillRoutes, Stills};
 pub use views::{HubView, ReaderView};
 pub use whep::{Whep, WhepConfig};

@@ -92,6 +92,37 @@ impl CaptureTime {
     }
 }
 
+/// RFC 3339 in UTC with milliseconds; years before 0 and after 9999 are none that RFC 3339 can write.
+impl std::fmt::Display for CaptureTime {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (days, in_day) = (self.0.div_euclid(DAY), self.0.rem_euclid(DAY) / 1000);
+        // Days from 1 March 0000 on, in eras of 400 years, so that the day that leap years add is a year's last.
+        let from_march = days + 719_468;
+        let (era, day) = (from_march.div_euclid(146_097), from_march.rem_euclid(146_097));
+        let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+        let in_year = day - (365 * year + year / 4 - year / 100);
+        let month = (5 * in_year + 2) / 153;
+        let in_month = in_year - (153 * month + 2) / 5 + 1;
+        let (month, later) = if month < 10 {
+            (month + 3, 0)
+        } else {
+            (month - 9, 1)
+        };
+        write!(
+            f,
+            "{:04}-{month:02}-{in_month:02}T{:02}:{:02}:{:02}.{:03}Z",
+            era * 400 + year + later,
+            in_day / 3_600_000,
+            in_day / 60_000 % 60,
+            in_day / 1000 % 60,
+            in_day % 1000
+        )
+    }
+}
+
+/// Microseconds of a day.
+const DAY: i64 = 86_400_000_000;
+
 /// Where a capture time comes from, worst first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
 #[repr(u8)]
@@ -106,6 +137,16 @@ pub enum CaptureSource {
 }
 
 impl CaptureSource {
+    /// Its word in headers and lists.
+    #[must_use]
+    pub fn token(self) -> &'static str {
+        match self {
+            Self::Arrival => "arrival",
+            Self::SenderReport => "sender-report",
+            Self::AbsCapture => "abs-capture-time",
+        }
+    }
+
     /// From its wire value; values of newer versions read as the best source known here.
     #[must_use]
     pub fn from_wire(value: u8) -> Self {
@@ -144,6 +185,20 @@ mod tests {
             CaptureTime(500_000).to_ntp(),
             (2_208_988_800_u64 << 32) | 0x8000_0000
         );
+    }
+
+    #[test]
+    fn a_capture_time_is_written_as_people_read_it() {
+        for (micros, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (-1, "1969-12-31T23:59:59.999Z"),
+            (951_782_400_000_000, "2000-02-29T00:00:00.000Z"),
+            (951_868_800_000_000, "2000-03-01T00:00:00.000Z"),
+            (4_107_542_400_000_000, "2100-03-01T00:00:00.000Z"),
+            (1_795_995_637_123_456, "2026-11-29T23:40:37.123Z"),
+        ] {
+            assert_eq!(CaptureTime(micros).to_string(), text);
+        }
     }
 
     #[test]

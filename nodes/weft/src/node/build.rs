@@ -23,7 +23,7 @@ use weft_bus::nats::Ends;
 use weft_bus::{Bus, BusState, Members, Registry};
 use weft_config::{Base, Config, Encryption, IpRule, Layers, ListenAddress, Live, TrustedProxies};
 use weft_control::{Control, Identity};
-use weft_egress::{Egress, EgressConfig, Whep, WhepConfig};
+use weft_egress::{Egress, EgressConfig, StillRoutes, Whep, WhepConfig};
 use weft_gateway::Gateway;
 use weft_hooks::Hooks;
 use weft_ingest::{Ingest, IngestConfig};
@@ -204,6 +204,9 @@ impl Node {
             let faces = Faces {
                 ingest: ingest.clone(),
                 whep: whep.clone(),
+                stills: egress
+                    .as_ref()
+                    .map(|p| StillRoutes::new(&p.egress, common.gate.clone())),
                 elsewhere: Elsewhere::new(members.clone(), common.settings.clone()),
                 watch: Watch {
                     gate: common.gate.clone(),
@@ -275,6 +278,7 @@ impl Node {
 struct Faces {
     ingest: Option<Ingest>,
     whep: Option<Whep>,
+    stills: Option<StillRoutes>,
     elsewhere: Elsewhere,
     watch: Watch,
 }
@@ -284,6 +288,7 @@ impl Faces {
     fn routes(&self) -> impl FnOnce(&mut actix_web::web::ServiceConfig) + use<> {
         let whip = self.ingest.as_ref().map(Ingest::routes);
         let whep = self.whep.as_ref().map(Whep::routes);
+        let stills = self.stills.clone();
         let elsewhere = self.elsewhere.clone();
         move |service| {
             match whip {
@@ -294,6 +299,9 @@ impl Faces {
                 Some(whep) => service.configure(whep),
                 None => service.configure(|service| elsewhere.readers(service)),
             };
+            if let Some(stills) = stills {
+                service.configure(|service| stills.configure(service));
+            }
         }
     }
 }

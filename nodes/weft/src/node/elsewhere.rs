@@ -37,7 +37,8 @@ impl Elsewhere {
 
     /// The routes of readers, for a node that serves none.
     pub(crate) fn readers(&self, service: &mut web::ServiceConfig) {
-        for route in ["/{path:.*}/whep/{secret:[^/]+}", "/{path:.*}/whep"] {
+        let whep = ["/{path:.*}/whep/{secret:[^/]+}", "/{path:.*}/whep"];
+        for route in whep.into_iter().chain(weft_egress::STILL_ROUTES) {
             self.lead(service, route, Guest::Reader);
         }
     }

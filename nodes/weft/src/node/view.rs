@@ -70,6 +70,7 @@ impl NodeView for View {
         }
         if let Some((egress, rtsp)) = &self.egress {
             egress.counters().each(visit);
+            egress.stills().counters().each(visit);
             rtsp.counters().each(visit);
         }
     }

@@ -148,7 +148,10 @@ fn is_page(method: &Method, path: &str) -> bool {
     let asks = matches!(*method, Method::GET | Method::HEAD);
     let of_programs = path == "/healthz"
         || ["/v3/", "/api/"].iter().any(|start| path.starts_with(start))
-        || path.split('/').any(|part| part == "whip" || part == "whep");
+        || path.split('/').any(|part| part == "whip" || part == "whep")
+        || ["/snapshot.jpg", "/keyframe.mp4", "/keyframe.h264"]
+            .iter()
+            .any(|end| path.ends_with(end));
     asks && !of_programs
 }
 
@@ -258,6 +261,8 @@ mod tests {
             "/cam/whip",
             "/cam/whip/n.s/events",
             "/cam/whep",
+            "/cam/snapshot.jpg",
+            "/a/b/keyframe.mp4",
             "/v3/paths/list",
             "/api/webrtc/health",
             "/healthz",
