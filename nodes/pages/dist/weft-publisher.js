@@ -658,6 +658,7 @@ var Stay = class {
       }
       this.#old = session.secret;
       this.#current = void 0;
+      this.options.leaving?.();
       if (end.kind === "lost" && end.hung) this.#keep(session);
       else session.close(false);
       return end;
@@ -761,6 +762,7 @@ var Stay = class {
         try {
           const session = await this.#open(place, void 0);
           await Promise.race([sleep(OVERLAP_MS, this.#running.signal), old.broken]);
+          this.options.leaving?.();
           old.close(true);
           this.#remember(place);
           return session;

@@ -570,6 +570,7 @@ function authorization(who) {
 
 // src/stage.ts
 var STILL_MS = 1200;
+var FILLING = { position: "absolute", inset: "0", width: "100%", height: "100%", objectFit: "contain" };
 var Stage = class {
   constructor(container) {
     this.container = container;
@@ -577,6 +578,7 @@ var Stage = class {
   container;
   #shown;
   #coming;
+  #still;
   #last;
   #frames = 0;
   #muted = true;
@@ -591,7 +593,7 @@ var Stage = class {
     video.playsInline = true;
     video.autoplay = true;
     video.muted = true;
-    Object.assign(video.style, { position: "absolute", inset: "0", width: "100%", height: "100%", objectFit: "contain" });
+    Object.assign(video.style, FILLING);
     this.container.prepend(video);
     this.#coming = video;
     frames(video, () => {
@@ -602,7 +604,20 @@ var Stage = class {
     });
     return video;
   }
+  /** Keeps the newest picture as a picture: an element whose connection is closed shows none. */
+  hold() {
+    const video = this.#shown;
+    if (!video || video.videoWidth === 0 || this.#still) return;
+    const still = document.createElement("canvas");
+    [still.width, still.height] = [video.videoWidth, video.videoHeight];
+    still.getContext("2d")?.drawImage(video, 0, 0);
+    Object.assign(still.style, FILLING);
+    video.after(still);
+    this.#still = still;
+  }
   #show(video) {
+    this.#still?.remove();
+    this.#still = void 0;
     const old = this.#shown;
     this.#shown = video;
     this.#coming = void 0;
@@ -628,6 +643,8 @@ var Stage = class {
   }
   /** Takes everything away. */
   clear() {
+    this.#still?.remove();
+    this.#still = void 0;
     for (const video of [this.#shown, this.#coming]) {
       if (!video) continue;
       release(video);
@@ -1107,6 +1124,7 @@ var Stay = class {
       }
       this.#old = session.secret;
       this.#current = void 0;
+      this.options.leaving?.();
       if (end.kind === "lost" && end.hung) this.#keep(session);
       else session.close(false);
       return end;
@@ -1210,6 +1228,7 @@ var Stay = class {
         try {
           const session = await this.#open(place, void 0);
           await Promise.race([sleep(OVERLAP_MS, this.#running.signal), old.broken]);
+          this.options.leaving?.();
           old.close(true);
           this.#remember(place);
           return session;
@@ -1342,6 +1361,7 @@ var WeftReader = class extends EventTarget {
         if (!fallBack) this.#set(state);
         else if (state.phase !== "stopped") stay.stop();
       },
+      leaving: () => this.#stage.hold(),
       session: (session) => {
         this.#location = session.location;
         const reader = new QualityReader(session.peer);

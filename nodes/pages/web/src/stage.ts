@@ -7,10 +7,13 @@ export type Picture = 'none' | 'moving' | 'held';
 /** A picture that did not change for this long stands still; 10 pictures a second are the least that is called moving. */
 const STILL_MS = 1200;
 
+const FILLING = { position: 'absolute', inset: '0', width: '100%', height: '100%', objectFit: 'contain' };
+
 /** The elements in one container. */
 export class Stage {
   #shown: HTMLVideoElement | undefined;
   #coming: HTMLVideoElement | undefined;
+  #still: HTMLCanvasElement | undefined;
   #last: number | undefined;
   #frames = 0;
   #muted = true;
@@ -29,7 +32,7 @@ export class Stage {
     video.playsInline = true;
     video.autoplay = true;
     video.muted = true;
-    Object.assign(video.style, { position: 'absolute', inset: '0', width: '100%', height: '100%', objectFit: 'contain' });
+    Object.assign(video.style, FILLING);
     this.container.prepend(video);
     this.#coming = video;
     frames(video, () => {
@@ -41,7 +44,21 @@ export class Stage {
     return video;
   }
 
+  /** Keeps the newest picture as a picture: an element whose connection is closed shows none. */
+  hold(): void {
+    const video = this.#shown;
+    if (!video || video.videoWidth === 0 || this.#still) return;
+    const still = document.createElement('canvas');
+    [still.width, still.height] = [video.videoWidth, video.videoHeight];
+    still.getContext('2d')?.drawImage(video, 0, 0);
+    Object.assign(still.style, FILLING);
+    video.after(still);
+    this.#still = still;
+  }
+
   #show(video: HTMLVideoElement): void {
+    this.#still?.remove();
+    this.#still = undefined;
     const old = this.#shown;
     this.#shown = video;
     this.#coming = undefined;
@@ -72,6 +89,8 @@ export class Stage {
 
   /** Takes everything away. */
   clear(): void {
+    this.#still?.remove();
+    this.#still = undefined;
     for (const video of [this.#shown, this.#coming]) {
       if (!video) continue;
       release(video);

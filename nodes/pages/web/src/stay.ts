@@ -30,6 +30,8 @@ export interface StayOptions extends SessionOptions {
   state(state: State): void;
   /** The session that counts from now on. */
   session(session: Session): void;
+  /** The session that counts is about to be closed. */
+  leaving?(): void;
 }
 
 const FIRST_PAUSE_MS = 200;
@@ -189,6 +191,7 @@ export class Stay {
       }
       this.#old = session.secret;
       this.#current = undefined;
+      this.options.leaving?.();
       if (end.kind === 'lost' && end.hung) this.#keep(session);
       else session.close(false);
       return end;
@@ -298,6 +301,7 @@ export class Stay {
         try {
           const session = await this.#open(place, undefined);
           await Promise.race([sleep(OVERLAP_MS, this.#running.signal), old.broken]);
+          this.options.leaving?.();
           old.close(true);
           this.#remember(place);
           return session;

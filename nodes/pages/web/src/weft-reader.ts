@@ -170,6 +170,7 @@ export class WeftReader extends EventTarget {
         if (!fallBack) this.#set(state);
         else if (state.phase !== 'stopped') stay.stop();
       },
+      leaving: () => this.#stage.hold(),
       session: (session) => {
         this.#location = session.location;
         const reader = new QualityReader(session.peer);
