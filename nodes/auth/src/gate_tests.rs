@@ -247,6 +247,21 @@ async fn an_address_that_fails_too_often_waits_for_the_rest_of_its_minute() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_peek_that_is_refused_is_no_failed_login_and_comes_without_a_pause() {
+    let mut config = config(vec![user("cam", plain("one"), &[], &[(Action::Read, "mine")])]);
+    config.fabric.limits.failed_logins = 2;
+    let gate = Gate::new(Live::fixed(config));
+    let began = Instant::now();
+    for _ in 0..5 {
+        let other = asks(Action::Read, "other", "192.0.2.1", "Bearer cam:one");
+        assert_eq!(gate.peek(&other).await, Err(Denied::Wrong));
+    }
+    let mine = asks(Action::Read, "mine", "192.0.2.1", "Bearer cam:one");
+    assert_eq!(gate.peek(&mine).await.unwrap().principal, "cam");
+    assert_eq!(began.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
 async fn readers_behind_an_rtsp_proxy_do_not_wait_for_one_of_them_that_fails() {
     let mut config = config(vec![user("cam", plain("one"), &[], &[(Action::Read, "")])]);
     config.fabric.limits.failed_logins = 2;

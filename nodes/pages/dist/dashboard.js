@@ -312,6 +312,12 @@ var NodeList = class {
 };
 
 // src/stills.ts
+var REFUSALS = 2;
+var allowed = false;
+var refusals = 0;
+function forbidden() {
+  return !allowed && refusals >= REFUSALS;
+}
 var Still = class {
   constructor(stream2, width) {
     this.stream = stream2;
@@ -328,6 +334,8 @@ var Still = class {
   /** When the picture that is shown came; 0: there is none. */
   shown = 0;
   wanted = true;
+  /** It is not for whoever is logged in. */
+  refused = false;
   #url = "";
   #asking = false;
   get free() {
@@ -340,6 +348,7 @@ var Still = class {
     this.due = began + every;
     try {
       const answer = await ask(`/${this.stream}/snapshot.jpg?width=${this.width}`);
+      allowed = true;
       const url = URL.createObjectURL(await answer.blob());
       const former = this.#url;
       this.#url = url;
@@ -349,6 +358,11 @@ var Still = class {
       this.image.hidden = false;
       this.shown = performance.now();
     } catch (error) {
+      if (error instanceof Refused && [401, 403].includes(error.status)) {
+        refusals += 1;
+        this.wanted = false;
+        this.refused = true;
+      }
       const patience = error instanceof Refused && error.status === 503 ? 2 : 8;
       this.due = performance.now() + Math.max(every, 1e3) * patience;
     } finally {
@@ -381,11 +395,12 @@ var Stills = class {
     clearInterval(this.#timer);
   }
   #look() {
-    if (document.hidden || this.#asking >= this.atOnce) return;
+    const atOnce = allowed ? this.atOnce : 1;
+    if (document.hidden || forbidden() || refusals >= 10 || this.#asking >= atOnce) return;
     const now = performance.now();
-    const due = this.seen().filter((still) => still.wanted && still.free && still.due <= now);
+    const due = this.seen().filter((still) => still.wanted && !still.refused && still.free && still.due <= now);
     due.sort((a, b) => a.due - b.due);
-    for (const still of due.slice(0, this.atOnce - this.#asking)) {
+    for (const still of due.slice(0, atOnce - this.#asking)) {
       this.#asking += 1;
       void still.refresh(this.every).finally(() => this.#asking -= 1);
     }
@@ -471,8 +486,9 @@ var StreamTable = class {
     });
     const shown = this.#order.length;
     this.#table.setAttribute("aria-rowcount", String(shown + 1));
-    element("nothing").hidden = shown > 0;
+    element("nothing").hidden = shown > 0 || this.board.nodes.size === 0;
     say(element("nothing"), all.length === 0 ? "Nobody publishes, and nobody waits for a stream." : "No stream is like that.");
+    if (this.board.nodes.size === 0) return;
     say(element("shown"), shown === all.length ? `${all.length} streams` : `${shown} of ${all.length} streams`);
   }
   #soon() {
@@ -645,8 +661,8 @@ var StreamView = class {
     this.#stills = new Stills(() => [this.#still], 1e3, 1);
     element("graphs").replaceChildren(...Object.values(this.#graphs).map((graph) => graph.element));
     say(element("stream-name"), name);
-    element("watch").href = `/${name}/`;
-    element("publish").href = `/${name}/publish`;
+    element("watch").href = withToken(`/${name}/`);
+    element("publish").href = withToken(`/${name}/publish`);
     element("happened").replaceChildren();
     element("reading").replaceChildren();
     this.#timer = setInterval(() => void this.#ask(), 5e3);
@@ -724,6 +740,7 @@ var StreamView = class {
   }
   #happened(items) {
     element("no-events").hidden = items.length > 0;
+    element("happened").closest(".scroll").hidden = items.length === 0;
     element("happened").replaceChildren(...items.map((item) => row([
       new Date(item.time).toLocaleTimeString(),
       EVENTS[item.event] ?? item.event,
@@ -734,6 +751,7 @@ var StreamView = class {
   }
   #reading(readers) {
     element("no-readers").hidden = readers.length > 0;
+    element("reading").closest(".scroll").hidden = readers.length === 0;
     element("reading").replaceChildren(...readers.slice(0, 200).map((reader) => row([
       reader.type.replace(/Session$/, ""),
       reader.node,
@@ -830,12 +848,14 @@ function heard(name, data) {
   if (!view) table.refresh();
   element("loading").hidden = true;
   element("log-out").hidden = !loggedIn();
+  element("no-pictures").hidden = !forbidden();
   if (performance.now() - said > 1e4) {
     said = performance.now();
     const live = element("n-live").textContent;
     say(element("spoken"), `${live} of ${board.streams.size} streams live on ${board.nodes.size} nodes`);
   }
 }
+element("wall").href = withToken("/wall");
 element("kick").onclick = () => void kick(stream);
 element("copy").onclick = async () => {
   const text = element("rtsp").textContent ?? "";

@@ -11,8 +11,8 @@ function say(target, text) {
 // src/console.ts
 var KEPT = "weft-login";
 var Refused = class extends Error {
-  constructor(status, words) {
-    super(words);
+  constructor(status, words2) {
+    super(words2);
     this.status = status;
   }
   status;
@@ -30,13 +30,13 @@ async function ask(path, options = {}) {
   const answer = await fetch(withToken(path), { credentials: "omit", cache: "no-store", ...options, headers });
   if (answer.ok) return answer;
   const text = await answer.text().catch(() => "");
-  let words = text.slice(0, 300);
+  let words2 = text.slice(0, 300);
   try {
     const said = JSON.parse(text).error;
-    if (typeof said === "string") words = said;
+    if (typeof said === "string") words2 = said;
   } catch {
   }
-  throw new Refused(answer.status, words || `the node answers ${answer.status}`);
+  throw new Refused(answer.status, words2 || `the node answers ${answer.status}`);
 }
 function loggedIn() {
   return login !== "";
@@ -92,8 +92,8 @@ async function listen(path, listening, again) {
         await askForLogin(before ? "That was not right, or it does not allow this." : "This node asks who you are.");
         continue;
       }
-      const words = error instanceof Refused ? error.message : "No answer from the node";
-      listening.state(`${words}. Trying again…`);
+      const words2 = error instanceof Refused ? error.message : "No answer from the node";
+      listening.state(`${words2}. Trying again…`);
     }
     wait = performance.now() - began > 5e3 ? 250 : Math.min(wait * 2, 8e3);
     await pause(wait * (0.75 + Math.random() / 2));
@@ -138,6 +138,12 @@ async function once(path, listening, again) {
 }
 
 // src/stills.ts
+var REFUSALS = 2;
+var allowed = false;
+var refusals = 0;
+function forbidden() {
+  return !allowed && refusals >= REFUSALS;
+}
 var Still = class {
   constructor(stream, width) {
     this.stream = stream;
@@ -154,6 +160,8 @@ var Still = class {
   /** When the picture that is shown came; 0: there is none. */
   shown = 0;
   wanted = true;
+  /** It is not for whoever is logged in. */
+  refused = false;
   #url = "";
   #asking = false;
   get free() {
@@ -166,6 +174,7 @@ var Still = class {
     this.due = began + every;
     try {
       const answer = await ask(`/${this.stream}/snapshot.jpg?width=${this.width}`);
+      allowed = true;
       const url = URL.createObjectURL(await answer.blob());
       const former = this.#url;
       this.#url = url;
@@ -175,6 +184,11 @@ var Still = class {
       this.image.hidden = false;
       this.shown = performance.now();
     } catch (error) {
+      if (error instanceof Refused && [401, 403].includes(error.status)) {
+        refusals += 1;
+        this.wanted = false;
+        this.refused = true;
+      }
       const patience = error instanceof Refused && error.status === 503 ? 2 : 8;
       this.due = performance.now() + Math.max(every, 1e3) * patience;
     } finally {
@@ -207,11 +221,12 @@ var Stills = class {
     clearInterval(this.#timer);
   }
   #look() {
-    if (document.hidden || this.#asking >= this.atOnce) return;
+    const atOnce = allowed ? this.atOnce : 1;
+    if (document.hidden || forbidden() || refusals >= 10 || this.#asking >= atOnce) return;
     const now = performance.now();
-    const due = this.seen().filter((still) => still.wanted && still.free && still.due <= now);
+    const due = this.seen().filter((still) => still.wanted && !still.refused && still.free && still.due <= now);
     due.sort((a, b) => a.due - b.due);
-    for (const still of due.slice(0, this.atOnce - this.#asking)) {
+    for (const still of due.slice(0, atOnce - this.#asking)) {
       this.#asking += 1;
       void still.refresh(this.every).finally(() => this.#asking -= 1);
     }
@@ -235,17 +250,21 @@ function state(token) {
 
 // src/live-player.ts
 var PATIENCE = 8e3;
+function words(error) {
+  if (!(error instanceof Refused)) return "the browser could not play it";
+  return error.status === 404 ? "there is nothing to play at this node" : error.message;
+}
 function player(name, video, failed) {
   const peer = new RTCPeerConnection();
   let session = "";
   let over = false;
-  const end = (words) => {
+  const end = (words2) => {
     if (over) return;
     over = true;
     clearTimeout(late);
     peer.close();
     if (session) void ask(session, { method: "DELETE", keepalive: true }).catch(() => void 0);
-    if (words) failed(words);
+    if (words2) failed(words2);
   };
   const late = setTimeout(() => end("no media came"), PATIENCE);
   video.addEventListener("playing", () => clearTimeout(late), { once: true });
@@ -268,7 +287,7 @@ function player(name, video, failed) {
     if (over) throw new Error("closed");
     await peer.setRemoteDescription({ type: "answer", sdp: await answer.text() });
   };
-  start().catch((error) => end(error instanceof Refused ? error.message : "the browser could not play it"));
+  start().catch((error) => end(words(error)));
   return { close: () => end() };
 }
 
@@ -298,7 +317,7 @@ var Focus = class {
     this.#name = name;
     element("focus").hidden = false;
     say(element("focus-name"), name);
-    element("watch").href = `/${name}/`;
+    element("watch").href = withToken(`/${name}/`);
     const still = new Still(name, 960);
     this.#still = still;
     still.image.alt = `Newest picture of ${name}`;
@@ -307,10 +326,10 @@ var Focus = class {
     this.#video.muted = true;
     this.#sound.setAttribute("aria-pressed", "false");
     say(element("focus-words"), "Pictures until it plays…");
-    this.#player = player(name, this.#video, (words) => {
+    this.#player = player(name, this.#video, (words2) => {
       this.#video.hidden = true;
       still.wanted = true;
-      say(element("focus-words"), `Pictures only: ${words}`);
+      say(element("focus-words"), `Pictures only: ${words2}`);
     });
     this.state(token);
     element("focus-name").focus();
@@ -407,6 +426,7 @@ function select(name) {
   const tile = tiles.get(large);
   if (tile) focus.open(tile.line.name, tile.line.state);
   else focus.close();
+  fit();
   if (!tile && former) tiles.get(former)?.button.focus();
 }
 function heard(event, data) {

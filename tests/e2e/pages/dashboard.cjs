@@ -117,6 +117,7 @@ async function usable(browser) {
   const pages = {
     dashboard: ['/', (tab) => rows(tab).first()],
     stream: [`/#/stream/${stream}`, (tab) => tab.locator('#stream-state').filter({ hasText: 'Live' })],
+    publish: [`/${stream}/publish`, (tab) => tab.locator('#go')],
     wall: ['/wall?match=exam_123_*', (tab) => tab.locator('.tile').nth(59)],
   };
   const looks = [
@@ -130,7 +131,7 @@ async function usable(browser) {
     for (const [page, [path, there]] of Object.entries(pages)) {
       const tab = await open(browser, path, options);
       await there(tab).waitFor();
-      await tab.waitForTimeout(1500);
+      await tab.waitForTimeout(800);
       await picture(tab, `${page}-${look}`);
       const wide = await tab.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       if (wide > 0) found.push({ where: `${page}, ${look}`, id: 'wider than the screen', by: wide });

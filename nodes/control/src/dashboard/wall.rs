@@ -16,7 +16,7 @@ use serde_json::json;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use tokio::time::{Instant, sleep_until};
-use weft_auth::{Action, Denied, Gate, Protocol, Request};
+use weft_auth::{Action, Credentials, Denied, Gate, Protocol, Request};
 
 /// Streams of a wall: the first ones by name.
 // overflow: the others are left out, and counted in the answer.
@@ -48,6 +48,7 @@ pub(crate) async fn wall(
             ..asked(&request, door, &config, Action::Read)
         },
         judged: BTreeMap::new(),
+        proven: false,
         shown: BTreeMap::new(),
         until: Instant::now() + LONGEST,
     };
@@ -76,6 +77,8 @@ struct Looker {
     request: Request,
     /// Whether it may see a stream.
     judged: BTreeMap<String, bool>,
+    /// What it shows has opened something that is not for everybody.
+    proven: bool,
     /// What it has been told.
     shown: BTreeMap<String, Line>,
     until: Instant,
@@ -129,13 +132,47 @@ impl Looker {
         };
         let judged: Vec<(String, bool)> = iter(new).map(judge).buffer_unordered(AT_ONCE).collect().await;
         self.judged.extend(judged);
-        if self.judged.values().any(|may| *may) {
-            return Ok(());
+        self.is_no_guess().await
+    }
+
+    /// Whether what is shown may go on being used. A peek counts as no failed login, so that a proctor need not read every
+    /// stream that matches; but a login that opens nothing beyond what everybody may see is treated as a failed one, or
+    /// passwords could be tried here.
+    async fn is_no_guess(&mut self) -> Result<(), Denied> {
+        let shows_nothing = self.request.credentials.is_empty();
+        let seen: Vec<&String> = self
+            .judged
+            .iter()
+            .filter(|(_, may)| **may)
+            .map(|(name, _)| name)
+            .collect();
+        if !shows_nothing && !self.proven {
+            let everybody = Request {
+                credentials: Credentials::default(),
+                query: String::new(),
+                ..self.request.clone()
+            };
+            for name in &seen {
+                if self.gate.peek(&of(&everybody, name)).await.is_err() {
+                    self.proven = true;
+                    break;
+                }
+            }
         }
-        // Nothing at all may be seen: a login that fails, and is treated as one.
-        match self.judged.keys().next() {
-            Some(name) => self.gate.check(of(&self.request, name)).await.map(drop),
-            None => Ok(()),
+        let refused = self.judged.iter().find(|(_, may)| !**may).map(|(name, _)| name);
+        let suspect = if shows_nothing {
+            seen.is_empty()
+        } else {
+            !self.proven
+        };
+        let (true, Some(name)) = (suspect, refused) else {
+            return Ok(());
+        };
+        match self.gate.check(of(&self.request, name)).await {
+            Ok(_) => Ok(()),
+            // What is for everybody is shown to it as well.
+            Err(Denied::Wrong) if !seen.is_empty() => Ok(()),
+            Err(denied) => Err(denied),
         }
     }
 

@@ -297,6 +297,35 @@ async fn who_may_see_nothing_of_a_wall_has_failed_to_log_in_and_waits_when_that_
 }
 
 #[actix_rt::test]
+async fn passwords_cannot_be_tried_by_way_of_streams_that_are_for_everybody() {
+    let mut world = World::alone().await;
+    let users = format!("{USERS}  - {{user: any, permissions: [{{action: read, path: public}}]}}\n");
+    guarded(
+        &mut world,
+        &format!("{users}fabric: {{limits: {{failedLogins: 3}}}}\n"),
+    )
+    .await;
+    world.publish("a", "exam_1_alice", 1, StreamState::Live).await;
+    world.publish("a", "public", 2, StreamState::Live).await;
+    tokio::time::pause();
+    let mut wall = Events::of(&world, "/v3/wall?match=*", "anna:hush").await;
+    assert_eq!(
+        names(&wall.told("snapshot").await["streams"]),
+        ["exam_1_alice", "public"]
+    );
+    for guess in ["anna:a", "anna:b", "anna:c"] {
+        let mut wall = Events::of(&world, "/v3/wall?match=*", guess).await;
+        assert_eq!(
+            names(&wall.told("snapshot").await["streams"]),
+            ["public"],
+            "{guess}"
+        );
+    }
+    let answer = open(&world, "/v3/wall?match=*", "anna:hush").await;
+    assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
+}
+
+#[actix_rt::test]
 async fn what_has_happened_to_a_stream_is_told_of_all_nodes_in_the_order_of_time() {
     let world = World::new(&[("a", NodeRole::Ingest), ("b", NodeRole::Egress)]).await;
     let note = |at: &str, of: &str, second: i64, what: &str, reason: &str| {

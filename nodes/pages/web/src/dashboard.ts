@@ -2,9 +2,10 @@
 // stream or a node is asked for twice.
 
 import { Board } from './board.js';
-import { ask, confirmed, askForLogin, listen, loggedIn, logOut, Refused } from './console.js';
+import { ask, confirmed, askForLogin, listen, loggedIn, logOut, Refused, withToken } from './console.js';
 import { element, say } from './dom.js';
 import { NodeList } from './node-list.js';
+import { forbidden } from './stills.js';
 import { StreamTable } from './stream-table.js';
 import { StreamView } from './stream-view.js';
 import { bits } from './words.js';
@@ -102,6 +103,7 @@ function heard(name: string, data: unknown): void {
   if (!view) table.refresh();
   element('loading').hidden = true;
   element('log-out').hidden = !loggedIn();
+  element('no-pictures').hidden = !forbidden();
   // For those who listen to the page: not each second.
   if (performance.now() - said > 10_000) {
     said = performance.now();
@@ -110,6 +112,7 @@ function heard(name: string, data: unknown): void {
   }
 }
 
+element<HTMLAnchorElement>('wall').href = withToken('/wall');
 element('kick').onclick = () => void kick(stream);
 element('copy').onclick = async () => {
   const text = element('rtsp').textContent ?? '';

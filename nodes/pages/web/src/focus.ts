@@ -1,6 +1,7 @@
 // The one stream of the wall that is large: live by WebRTC where the browser and the network have it, else by its newest
 // picture several times a second.
 
+import { withToken } from './console.js';
 import { element, say } from './dom.js';
 import { Still, Stills } from './stills.js';
 import { state } from './words.js';
@@ -35,7 +36,7 @@ export class Focus {
     this.#name = name;
     element('focus').hidden = false;
     say(element('focus-name'), name);
-    element<HTMLAnchorElement>('watch').href = `/${name}/`;
+    element<HTMLAnchorElement>('watch').href = withToken(`/${name}/`);
     const still = new Still(name, 960);
     this.#still = still;
     still.image.alt = `Newest picture of ${name}`;

@@ -11,6 +11,11 @@ export interface Player {
   close(): void;
 }
 
+function words(error: unknown): string {
+  if (!(error instanceof Refused)) return 'the browser could not play it';
+  return error.status === 404 ? 'there is nothing to play at this node' : error.message;
+}
+
 /** Plays a stream; `failed` is told why it does not, once. */
 export function player(name: string, video: HTMLVideoElement, failed: (words: string) => void): Player {
   const peer = new RTCPeerConnection();
@@ -46,6 +51,6 @@ export function player(name: string, video: HTMLVideoElement, failed: (words: st
     if (over) throw new Error('closed');
     await peer.setRemoteDescription({ type: 'answer', sdp: await answer.text() });
   };
-  start().catch((error: unknown) => end(error instanceof Refused ? error.message : 'the browser could not play it'));
+  start().catch((error: unknown) => end(words(error)));
   return { close: () => end() };
 }

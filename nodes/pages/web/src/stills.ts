@@ -3,6 +3,18 @@
 
 import { ask, Refused } from './console.js';
 
+/** Refusals after which pictures are no longer asked for: each counts as a failed login at the node, and too many of those
+    would keep this address from everything. */
+const REFUSALS = 2;
+
+let allowed = false;
+let refusals = 0;
+
+/** True when pictures are not for whoever is logged in. */
+export function forbidden(): boolean {
+  return !allowed && refusals >= REFUSALS;
+}
+
 /** A picture on the page. */
 export class Still {
   readonly image = document.createElement('img');
@@ -11,6 +23,8 @@ export class Still {
   /** When the picture that is shown came; 0: there is none. */
   shown = 0;
   wanted = true;
+  /** It is not for whoever is logged in. */
+  refused = false;
   #url = '';
   #asking = false;
 
@@ -31,6 +45,7 @@ export class Still {
     this.due = began + every;
     try {
       const answer = await ask(`/${this.stream}/snapshot.jpg?width=${this.width}`);
+      allowed = true;
       const url = URL.createObjectURL(await answer.blob());
       const former = this.#url;
       this.#url = url;
@@ -40,6 +55,11 @@ export class Still {
       this.image.hidden = false;
       this.shown = performance.now();
     } catch (error) {
+      if (error instanceof Refused && [401, 403].includes(error.status)) {
+        refusals += 1;
+        this.wanted = false;
+        this.refused = true;
+      }
       // No picture yet, or the stream is gone: the former one stays, and is asked for less often.
       const patience = error instanceof Refused && error.status === 503 ? 2 : 8;
       this.due = performance.now() + Math.max(every, 1000) * patience;
@@ -73,11 +93,13 @@ export class Stills {
   }
 
   #look(): void {
-    if (document.hidden || this.#asking >= this.atOnce) return;
+    // One alone until it is known whether they may be seen.
+    const atOnce = allowed ? this.atOnce : 1;
+    if (document.hidden || forbidden() || refusals >= 10 || this.#asking >= atOnce) return;
     const now = performance.now();
-    const due = this.seen().filter((still) => still.wanted && still.free && still.due <= now);
+    const due = this.seen().filter((still) => still.wanted && !still.refused && still.free && still.due <= now);
     due.sort((a, b) => a.due - b.due);
-    for (const still of due.slice(0, this.atOnce - this.#asking)) {
+    for (const still of due.slice(0, atOnce - this.#asking)) {
       this.#asking += 1;
       void still.refresh(this.every).finally(() => (this.#asking -= 1));
     }

@@ -100,8 +100,9 @@ export class StreamTable {
     });
     const shown = this.#order.length;
     this.#table.setAttribute('aria-rowcount', String(shown + 1));
-    element('nothing').hidden = shown > 0;
+    element('nothing').hidden = shown > 0 || this.board.nodes.size === 0;
     say(element('nothing'), all.length === 0 ? 'Nobody publishes, and nobody waits for a stream.' : 'No stream is like that.');
+    if (this.board.nodes.size === 0) return;
     say(element('shown'), shown === all.length ? `${all.length} streams` : `${shown} of ${all.length} streams`);
   }
 

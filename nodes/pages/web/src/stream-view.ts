@@ -1,7 +1,7 @@
 // One stream's page: its picture, its figures over the last two minutes, who reads it, what has happened to it.
 
 import type { Board, StreamLine } from './board.js';
-import { ask } from './console.js';
+import { ask, withToken } from './console.js';
 import { element, say } from './dom.js';
 import { Graph } from './graph.js';
 import { Still, Stills } from './stills.js';
@@ -47,8 +47,8 @@ export class StreamView {
     this.#stills = new Stills(() => [this.#still], 1000, 1);
     element('graphs').replaceChildren(...Object.values(this.#graphs).map((graph) => graph.element));
     say(element('stream-name'), name);
-    element<HTMLAnchorElement>('watch').href = `/${name}/`;
-    element<HTMLAnchorElement>('publish').href = `/${name}/publish`;
+    element<HTMLAnchorElement>('watch').href = withToken(`/${name}/`);
+    element<HTMLAnchorElement>('publish').href = withToken(`/${name}/publish`);
     element('happened').replaceChildren();
     element('reading').replaceChildren();
     this.#timer = setInterval(() => void this.#ask(), 5000);
@@ -119,6 +119,7 @@ export class StreamView {
 
   #happened(items: Happened[]): void {
     element('no-events').hidden = items.length > 0;
+    element('happened').closest<HTMLElement>('.scroll')!.hidden = items.length === 0;
     element('happened').replaceChildren(...items.map((item) => row([
       new Date(item.time).toLocaleTimeString(),
       EVENTS[item.event] ?? item.event,
@@ -130,6 +131,7 @@ export class StreamView {
 
   #reading(readers: { type: string; id: string; node: string }[]): void {
     element('no-readers').hidden = readers.length > 0;
+    element('reading').closest<HTMLElement>('.scroll')!.hidden = readers.length === 0;
     element('reading').replaceChildren(...readers.slice(0, 200).map((reader) => row([
       reader.type.replace(/Session$/, ''), reader.node, reader.id.slice(0, 8),
     ])));

@@ -117,6 +117,7 @@ function select(name: string | undefined): void {
   const tile = tiles.get(large);
   if (tile) focus.open(tile.line.name, tile.line.state);
   else focus.close();
+  fit();
   if (!tile && former) tiles.get(former)?.button.focus();
 }
 
