@@ -11,8 +11,8 @@ function say(target, text) {
 // src/console.ts
 var KEPT = "weft-login";
 var Refused = class extends Error {
-  constructor(status, words2) {
-    super(words2);
+  constructor(status, words) {
+    super(words);
     this.status = status;
   }
   status;
@@ -30,16 +30,24 @@ async function ask(path, options = {}) {
   const answer = await fetch(withToken(path), { credentials: "omit", cache: "no-store", ...options, headers });
   if (answer.ok) return answer;
   const text = await answer.text().catch(() => "");
-  let words2 = text.slice(0, 300);
+  let words = text.slice(0, 300);
   try {
     const said = JSON.parse(text).error;
-    if (typeof said === "string") words2 = said;
+    if (typeof said === "string") words = said;
   } catch {
   }
-  throw new Refused(answer.status, words2 || `the node answers ${answer.status}`);
+  throw new Refused(answer.status, words || `the node answers ${answer.status}`);
 }
 function loggedIn() {
   return login !== "";
+}
+function credentials() {
+  const [kind, value = ""] = login.split(" ", 2);
+  if (kind === "Bearer") return { token: value };
+  if (kind !== "Basic") return {};
+  const text = new TextDecoder().decode(Uint8Array.from(atob(value), (byte) => byte.charCodeAt(0)));
+  const colon = text.indexOf(":");
+  return { user: text.slice(0, colon), password: text.slice(colon + 1) };
 }
 function logOut() {
   login = "";
@@ -92,8 +100,8 @@ async function listen(path, listening, again) {
         await askForLogin(before ? "That was not right, or it does not allow this." : "This node asks who you are.");
         continue;
       }
-      const words2 = error instanceof Refused ? error.message : "No answer from the node";
-      listening.state(`${words2}. Trying again…`);
+      const words = error instanceof Refused ? error.message : "No answer from the node";
+      listening.state(`${words}. Trying again…`);
     }
     wait = performance.now() - began > 5e3 ? 250 : Math.min(wait * 2, 8e3);
     await pause(wait * (0.75 + Math.random() / 2));
@@ -233,6 +241,9 @@ var Stills = class {
   }
 };
 
+// src/focus.ts
+import { WeftReader } from "./weft-reader.js";
+
 // src/words.ts
 var STATES = {
   live: { word: "Live", kind: "live" },
@@ -248,69 +259,22 @@ function state(token) {
   return STATES[token] ?? { word: token, kind: "wait" };
 }
 
-// src/live-player.ts
-var PATIENCE = 8e3;
-function words(error) {
-  if (!(error instanceof Refused)) return "the browser could not play it";
-  return error.status === 404 ? "there is nothing to play at this node" : error.message;
-}
-function player(name, video, failed) {
-  const peer = new RTCPeerConnection();
-  let session = "";
-  let over = false;
-  const end = (words2) => {
-    if (over) return;
-    over = true;
-    clearTimeout(late);
-    peer.close();
-    if (session) void ask(session, { method: "DELETE", keepalive: true }).catch(() => void 0);
-    if (words2) failed(words2);
-  };
-  const late = setTimeout(() => end("no media came"), PATIENCE);
-  video.addEventListener("playing", () => clearTimeout(late), { once: true });
-  peer.ontrack = ({ streams: [stream] }) => {
-    if (stream && video.srcObject !== stream) video.srcObject = stream;
-  };
-  peer.onconnectionstatechange = () => {
-    if (peer.connectionState === "failed") end("the connection failed");
-  };
-  const start = async () => {
-    peer.addTransceiver("video", { direction: "recvonly" });
-    peer.addTransceiver("audio", { direction: "recvonly" });
-    await peer.setLocalDescription();
-    const answer = await ask(`/${name}/whep`, {
-      method: "POST",
-      headers: { "Content-Type": "application/sdp" },
-      body: peer.localDescription.sdp
-    });
-    session = new URL(answer.headers.get("Location") ?? "", answer.url).pathname;
-    if (over) throw new Error("closed");
-    await peer.setRemoteDescription({ type: "answer", sdp: await answer.text() });
-  };
-  start().catch((error) => end(words(error)));
-  return { close: () => end() };
-}
-
 // src/focus.ts
 var Focus = class {
   #name = "";
-  #player;
+  #reader;
   #still;
   #stills;
-  #video = element("video");
   #sound = element("sound");
   constructor(close) {
     element("close").onclick = close;
     this.#sound.onclick = () => {
-      this.#video.muted = !this.#video.muted;
-      this.#sound.setAttribute("aria-pressed", String(!this.#video.muted));
-    };
-    this.#video.onplaying = () => {
-      this.#video.hidden = false;
-      if (this.#still) this.#still.wanted = false;
-      say(element("focus-words"), "Live");
+      if (!this.#reader) return;
+      this.#reader.muted = !this.#reader.muted;
+      this.#sound.setAttribute("aria-pressed", String(!this.#reader.muted));
     };
   }
+  /** Shows a stream; the one that was large before goes. */
   open(name, token) {
     if (name === this.#name) return;
     this.close();
@@ -323,31 +287,41 @@ var Focus = class {
     still.image.alt = `Newest picture of ${name}`;
     element("still").replaceChildren(still.image);
     this.#stills = new Stills(() => [still], 500, 1);
-    this.#video.muted = true;
     this.#sound.setAttribute("aria-pressed", "false");
-    say(element("focus-words"), "Pictures until it plays…");
-    this.#player = player(name, this.#video, (words2) => {
-      this.#video.hidden = true;
-      still.wanted = true;
-      say(element("focus-words"), `Pictures only: ${words2}`);
+    const reader = new WeftReader({
+      url: new URL(withToken(`/${name}/whep`), location.href).href,
+      into: element("live"),
+      ...credentials()
     });
+    this.#reader = reader;
+    reader.addEventListener("state", (event) => {
+      if (reader === this.#reader) this.#plays(still, event.detail);
+    });
+    reader.start();
     this.state(token);
     element("focus-name").focus();
   }
+  #plays(still, { picture, problem, mode }) {
+    still.wanted = picture !== "moving";
+    element("live").hidden = picture === "none";
+    const how = mode === "hls" ? "Live, some seconds behind" : "Live";
+    const why = problem ? problem.what : "it begins to play…";
+    say(element("focus-words"), picture === "moving" ? how : `Pictures only: ${why}`);
+  }
+  /** What the stream does. */
   state(token) {
     const { word, kind } = state(token);
     say(element("focus-state"), word);
     element("focus-state").dataset.kind = kind;
   }
   close() {
-    this.#player?.close();
+    const reader = this.#reader;
+    this.#reader = void 0;
+    reader?.stop();
     this.#stills?.stop();
     this.#still?.drop();
-    this.#player = void 0;
     this.#still = void 0;
     this.#name = "";
-    this.#video.hidden = true;
-    this.#video.srcObject = null;
     element("focus").hidden = true;
   }
 };

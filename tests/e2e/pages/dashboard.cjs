@@ -118,6 +118,7 @@ async function usable(browser) {
     dashboard: ['/', (tab) => rows(tab).first()],
     stream: [`/#/stream/${stream}`, (tab) => tab.locator('#stream-state').filter({ hasText: 'Live' })],
     publish: [`/${stream}/publish`, (tab) => tab.locator('#go')],
+    watch: [`/${stream}/`, (tab) => tab.locator('#sound')],
     wall: ['/wall?match=exam_123_*', (tab) => tab.locator('.tile').nth(59)],
   };
   const looks = [

@@ -46,6 +46,16 @@ export function loggedIn(): boolean {
   return login !== '';
 }
 
+/** The same for modules that ask for themselves. */
+export function credentials(): { token?: string; user?: string; password?: string } {
+  const [kind, value = ''] = login.split(' ', 2);
+  if (kind === 'Bearer') return { token: value };
+  if (kind !== 'Basic') return {};
+  const text = new TextDecoder().decode(Uint8Array.from(atob(value), (byte) => byte.charCodeAt(0)));
+  const colon = text.indexOf(':');
+  return { user: text.slice(0, colon), password: text.slice(colon + 1) };
+}
+
 /** Forgets the login. */
 export function logOut(): void {
   login = '';

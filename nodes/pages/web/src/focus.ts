@@ -1,35 +1,31 @@
-// The one stream of the wall that is large: live by WebRTC where the browser and the network have it, else by its newest
-// picture several times a second.
+// The one stream of the wall that is large: live by `weft-reader.js`, and until that plays (or where it cannot) by its newest
+// picture twice a second, so that there is always something to see.
 
-import { withToken } from './console.js';
+import { credentials, withToken } from './console.js';
 import { element, say } from './dom.js';
 import { Still, Stills } from './stills.js';
+import { WeftReader } from './weft-reader.js';
+import type { ReaderState } from './weft-reader.js';
 import { state } from './words.js';
-import { player } from './live-player.js';
-import type { Player } from './live-player.js';
 
 /** The large one. */
 export class Focus {
   #name = '';
-  #player: Player | undefined;
+  #reader: WeftReader | undefined;
   #still: Still | undefined;
   #stills: Stills | undefined;
-  #video = element<HTMLVideoElement>('video');
   #sound = element<HTMLButtonElement>('sound');
 
   constructor(close: () => void) {
     element('close').onclick = close;
     this.#sound.onclick = () => {
-      this.#video.muted = !this.#video.muted;
-      this.#sound.setAttribute('aria-pressed', String(!this.#video.muted));
-    };
-    this.#video.onplaying = () => {
-      this.#video.hidden = false;
-      if (this.#still) this.#still.wanted = false;
-      say(element('focus-words'), 'Live');
+      if (!this.#reader) return;
+      this.#reader.muted = !this.#reader.muted;
+      this.#sound.setAttribute('aria-pressed', String(!this.#reader.muted));
     };
   }
 
+  /** Shows a stream; the one that was large before goes. */
   open(name: string, token: string): void {
     if (name === this.#name) return;
     this.close();
@@ -42,18 +38,30 @@ export class Focus {
     still.image.alt = `Newest picture of ${name}`;
     element('still').replaceChildren(still.image);
     this.#stills = new Stills(() => [still], 500, 1);
-    this.#video.muted = true;
     this.#sound.setAttribute('aria-pressed', 'false');
-    say(element('focus-words'), 'Pictures until it plays…');
-    this.#player = player(name, this.#video, (words) => {
-      this.#video.hidden = true;
-      still.wanted = true;
-      say(element('focus-words'), `Pictures only: ${words}`);
+    const reader = new WeftReader({
+      url: new URL(withToken(`/${name}/whep`), location.href).href,
+      into: element('live'),
+      ...credentials(),
     });
+    this.#reader = reader;
+    reader.addEventListener('state', (event) => {
+      if (reader === this.#reader) this.#plays(still, (event as CustomEvent<ReaderState>).detail);
+    });
+    reader.start();
     this.state(token);
     element('focus-name').focus();
   }
 
+  #plays(still: Still, { picture, problem, mode }: ReaderState): void {
+    still.wanted = picture !== 'moving';
+    element('live').hidden = picture === 'none';
+    const how = mode === 'hls' ? 'Live, some seconds behind' : 'Live';
+    const why = problem ? problem.what : 'it begins to play…';
+    say(element('focus-words'), picture === 'moving' ? how : `Pictures only: ${why}`);
+  }
+
+  /** What the stream does. */
   state(token: string): void {
     const { word, kind } = state(token);
     say(element('focus-state'), word);
@@ -61,14 +69,13 @@ export class Focus {
   }
 
   close(): void {
-    this.#player?.close();
+    const reader = this.#reader;
+    this.#reader = undefined;
+    reader?.stop();
     this.#stills?.stop();
     this.#still?.drop();
-    this.#player = undefined;
     this.#still = undefined;
     this.#name = '';
-    this.#video.hidden = true;
-    this.#video.srcObject = null;
     element('focus').hidden = true;
   }
 }
