@@ -182,12 +182,19 @@ var Still = class {
     this.due = began + every;
     try {
       const answer = await ask(`/${this.stream}/snapshot.jpg?width=${this.width}`);
+      const blob = await answer.blob();
+      if (!blob.type.startsWith("image/")) throw new Error(`${blob.type} is no picture`);
       allowed = true;
-      const url = URL.createObjectURL(await answer.blob());
+      const url = URL.createObjectURL(blob);
+      const next = new Image();
+      next.src = url;
+      await next.decode().catch((error) => {
+        URL.revokeObjectURL(url);
+        throw error;
+      });
       const former = this.#url;
       this.#url = url;
       this.image.src = url;
-      await this.image.decode().catch(() => void 0);
       if (former) URL.revokeObjectURL(former);
       this.image.hidden = false;
       this.shown = performance.now();

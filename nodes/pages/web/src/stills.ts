@@ -45,12 +45,21 @@ export class Still {
     this.due = began + every;
     try {
       const answer = await ask(`/${this.stream}/snapshot.jpg?width=${this.width}`);
+      const blob = await answer.blob();
+      // A node without pictures may have a page at this address.
+      if (!blob.type.startsWith('image/')) throw new Error(`${blob.type} is no picture`);
       allowed = true;
-      const url = URL.createObjectURL(await answer.blob());
+      const url = URL.createObjectURL(blob);
+      // One that cannot be shown takes no other one's place.
+      const next = new Image();
+      next.src = url;
+      await next.decode().catch((error: unknown) => {
+        URL.revokeObjectURL(url);
+        throw error;
+      });
       const former = this.#url;
       this.#url = url;
       this.image.src = url;
-      await this.image.decode().catch(() => undefined);
       if (former) URL.revokeObjectURL(former);
       this.image.hidden = false;
       this.shown = performance.now();
