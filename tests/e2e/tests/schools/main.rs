@@ -1,5 +1,5 @@
-//! Schools whose network lets no UDP out: Chromium in a network of its own publishes to a node in another one and watches it, over TCP.
-//! The networks are namespaces of the kernel, which only root may make; where that is not possible the test fails.
+//! Schools whose network lets no UDP out: Chromium in a network of its own publishes to a node in another one and watches it,
+//! over TCP. The networks are namespaces of the kernel, which only root may make; where that is not possible the test fails.
 
 mod ipv6;
 mod network;
