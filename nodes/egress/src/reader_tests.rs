@@ -20,10 +20,14 @@ fn block(track: TrackId, number: u32, key: bool, size: usize) -> Arc<PacketBlock
 }
 
 fn queue(burst: &[Cached]) -> Queue {
+    queue_over("TCP", burst)
+}
+
+fn queue_over(transport: &'static str, burst: &[Cached]) -> Queue {
     let spec = ReaderSpec {
         id: uuid::Uuid::nil(),
         peer: "127.0.0.1:1".parse().unwrap(),
-        transport: "TCP",
+        transport,
         secure: false,
         tracks: vec![VIDEO, AUDIO],
         query: String::new(),
@@ -90,6 +94,25 @@ async fn too_many_units_are_dropped_up_to_the_newest_key_unit() {
     assert_eq!(dropped(&q), 300);
     let left = taken(&q);
     assert_eq!((left[0], left.len()), (300, MAX_BLOCKS - 300 + 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_reader_over_webrtc_is_woken_for_each_unit_and_skips_after_a_second() {
+    let q = queue_over(crate::whep::WEBRTC, &burst(1, 10));
+    let woken = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&woken);
+    q.wake_by(Box::new(move || {
+        counted.fetch_add(1, Relaxed);
+    }));
+    assert_eq!(taken(&q), [0]);
+    for n in 1..=11 {
+        video(&q, n, n == 10, 10);
+        tokio::time::advance(Duration::from_millis(100)).await;
+    }
+    assert_eq!((woken.load(Relaxed), dropped(&q)), (11, 0));
+    video(&q, 12, false, 10);
+    assert_eq!(dropped(&q), 9);
+    assert_eq!(taken(&q), [10, 11, 12]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -37,7 +37,8 @@ async function watch({ whep, seconds }) {
   report.answered = since();
   const text = await answer.text();
   if (answer.status !== 201) return { ...report, errors: [text] };
-  const location = new URL(answer.headers.get('Location'), whep).href;
+  // The node that has been asked may have led to another one.
+  const location = new URL(answer.headers.get('Location'), answer.url).href;
   await peer.setRemoteDescription({ type: 'answer', sdp: text });
   const halfway = (seconds * 1000) / 2;
   await new Promise((resolve) => setTimeout(resolve, halfway));
@@ -74,8 +75,8 @@ async function watch({ whep, seconds }) {
     args: ['--no-sandbox', '--autoplay-policy=no-user-gesture-required', '--disable-gpu'],
   });
   const context = await browser.newContext();
-  const own = new URL(whep).origin + '/__plain_test_page';
-  await context.route(own, (route) => route.fulfill({ contentType: 'text/html', body: '<title>test</title>' }));
+  // Same origin as the node, and nothing intercepted: redirects across origins must be the browser's own.
+  const own = new URL('/v3/info', whep).href;
   const watching = [...Array(Number(tabs || 1))].map(async () => {
     const tab = await context.newPage();
     tab.on('pageerror', (error) => console.log('page error: ' + error.message));

@@ -31,7 +31,11 @@ pub(crate) enum Heard {
         delay: u32,
     },
     /// The reader's own estimate of the path, bits per second (draft-alvestrand-rmcat-remb).
-    Estimate(u64),
+    Estimate {
+        bits_per_second: u64,
+        /// What it is an estimate for; empty: all.
+        ssrcs: Vec<u32>,
+    },
 }
 
 /// What a packet says to a sender of media.
@@ -51,7 +55,10 @@ pub(crate) fn heard(packet: &dyn rtc::rtcp::Packet, say: &mut dyn FnMut(Heard)) 
         report.reports.iter().for_each(|block| say(block_of(block)));
     } else if let Some(remb) = any.downcast_ref::<ReceiverEstimatedMaximumBitrate>() {
         // As far as a path can be wide; negative and endless ones are none.
-        say(Heard::Estimate(remb.bitrate.clamp(0.0, 1e12) as u64));
+        say(Heard::Estimate {
+            bits_per_second: remb.bitrate.clamp(0.0, 1e12) as u64,
+            ssrcs: remb.ssrcs.clone(),
+        });
     }
 }
 

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 use weft_rtp::{INTERLEAVE_HEADER, PacketBlock, RTP_HEADER, rtcp};
 use weft_sdp::watch::WatchedTrack;
 use weft_sdp::watch_answer::Sources;
-use weft_wire::{CaptureTime, TrackId};
+use weft_wire::{CaptureTime, MediaKind, TrackId};
 
 /// Reports remembered until the reader answers them.
 const MOST_REPORTS: usize = 8;
@@ -58,6 +58,10 @@ impl Lane {
 
     pub(super) fn track(&self) -> TrackId {
         self.agreed.track
+    }
+
+    pub(super) fn is_video(&self) -> bool {
+        self.agreed.codec.kind() == MediaKind::Video
     }
 
     pub(super) fn ssrc(&self) -> u32 {

@@ -256,7 +256,16 @@ impl Outgoing {
                 self.path.reported(now, fraction_lost);
                 self.pacer.set_rate(self.path.rate());
             }
-            Heard::Estimate(bits_per_second) => {
+            Heard::Estimate {
+                bits_per_second,
+                ssrcs,
+            } => {
+                // aiortc makes one for each source: that for sound says nothing of the path.
+                let of_all = ssrcs.is_empty() || !self.lanes.iter().any(Lane::is_video);
+                let of_video = |l: &Lane| l.is_video() && ssrcs.contains(&l.ssrc());
+                if !of_all && !self.lanes.iter().any(of_video) {
+                    return;
+                }
                 self.path.estimated(now, bits_per_second);
                 self.pacer.set_rate(self.path.rate());
             }

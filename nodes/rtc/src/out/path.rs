@@ -16,6 +16,8 @@ const LOSSY: u8 = 26;
 const CLEAN: u8 = 5;
 /// By which what is sent then grows with each report.
 const GROWTH: f64 = 1.08;
+/// An estimate that falls short is believed after this, or when packets are lost as well.
+const CONVINCED: Duration = Duration::from_secs(2);
 /// After so long without a sign that it is narrow it is free again.
 const FORGIVEN: Duration = Duration::from_secs(4);
 
@@ -27,6 +29,10 @@ pub(super) struct Path {
     /// Bits per second of the last whole window.
     sent: u64,
     narrow: Option<Narrow>,
+    /// Since when estimates fall short of what is sent.
+    short: Option<Instant>,
+    /// The last report told of some loss.
+    lossy: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +48,8 @@ impl Path {
             bytes: 0,
             sent: 0,
             narrow: None,
+            short: None,
+            lossy: false,
         }
     }
 
@@ -72,8 +80,13 @@ impl Path {
     pub(super) fn estimated(&mut self, now: Instant, bits_per_second: u64) {
         let rate = bits_per_second.max(LEAST);
         let short = self.sent > 0 && (bits_per_second as f64) < self.sent as f64 * SHORT;
+        self.short = short.then(|| self.short.unwrap_or(now));
+        // A reader whose machine is busy believes for a moment that the path is: whole pictures would be left out for it.
+        let lasts = |since: Instant| now.saturating_duration_since(since) >= CONVINCED;
         match &mut self.narrow {
-            None if short => self.narrow = Some(Narrow { rate, seen: now }),
+            None if self.short.is_some_and(|since| self.lossy || lasts(since)) => {
+                self.narrow = Some(Narrow { rate, seen: now });
+            }
             None => {}
             Some(narrow) => {
                 if rate < narrow.rate || short {
@@ -87,6 +100,7 @@ impl Path {
 
     /// A report: so much of 256 was lost since the one before.
     pub(super) fn reported(&mut self, now: Instant, fraction_lost: u8) {
+        self.lossy = fraction_lost > CLEAN;
         if fraction_lost >= LOSSY {
             let kept = 1.0 - f64::from(fraction_lost) / 512.0;
             let base = self.narrow.map_or(self.sent, |n| n.rate);
@@ -132,9 +146,21 @@ mod tests {
         path.estimated(now, 6_000_000);
         assert_eq!(path.rate(), None);
         path.estimated(now, 2_000_000);
+        path.estimated(now + CONVINCED / 2, 2_000_000);
+        assert_eq!(path.rate(), None, "not at once");
+        path.estimated(now + CONVINCED, 2_000_000);
         assert_eq!(path.rate(), Some(2_000_000));
+        let now = now + CONVINCED;
         path.estimated(now, 2_400_000);
         assert_eq!(path.rate(), Some(2_400_000), "it grows with the estimate");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_estimate_that_falls_short_while_packets_are_lost_is_believed_at_once() {
+        let (mut path, now) = used();
+        path.reported(now, 13);
+        path.estimated(now, 2_000_000);
+        assert_eq!(path.rate(), Some(2_000_000));
     }
 
     #[tokio::test(start_paused = true)]
@@ -161,6 +187,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_path_without_further_signs_is_free_again() {
         let (mut path, now) = used();
+        path.reported(now, 13);
         path.estimated(now, 2_000_000);
         for s in 1..6 {
             let now = now + Duration::from_secs(s);

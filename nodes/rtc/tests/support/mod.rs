@@ -9,6 +9,7 @@
 
 pub mod client;
 pub mod relay;
+pub mod viewer;
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use tokio::net::UdpSocket;
 use tokio::task::JoinHandle;
 
-/// Says whether a datagram to the node passes.
+/// Says whether a datagram passes.
 pub type Verdict = Box<dyn FnMut(&[u8]) -> bool + Send>;
 
 /// The relay; ends when dropped.
@@ -19,7 +19,12 @@ pub struct Relay {
 
 impl Relay {
     /// Stands between the node at `node` and whoever speaks to the relay first.
-    pub async fn start(node: SocketAddr, mut verdict: Verdict) -> Self {
+    pub async fn start(node: SocketAddr, verdict: Verdict) -> Self {
+        Self::start_between(node, verdict, Box::new(|_: &[u8]| true)).await
+    }
+
+    /// The same with a verdict about what comes from the node as well.
+    pub async fn start_between(node: SocketAddr, mut verdict: Verdict, mut from_node: Verdict) -> Self {
         let socket = UdpSocket::bind("127.0.0.1:0").await.expect("a port");
         let address = socket.local_addr().expect("an address");
         let checks = Arc::new(Mutex::new(Vec::new()));
@@ -30,7 +35,9 @@ impl Relay {
             while let Ok((len, from)) = socket.recv_from(&mut buffer).await {
                 let datagram = &buffer[..len];
                 if from == node {
-                    if let Some(publisher) = publisher {
+                    if let Some(publisher) = publisher
+                        && from_node(datagram)
+                    {
                         socket.send_to(datagram, publisher).await.expect("relayed");
                     }
                     continue;
