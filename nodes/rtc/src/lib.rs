@@ -1,5 +1,6 @@
 //! WebRTC peers on shared UDP ports and one TCP port: shards, ICE, DTLS, SRTP in front of a receiver that gets RTP and says
-//! what it misses, or behind a source whose packets go out. What the media is, and who may send or read it, is for ingest and egress to know.
+//! what it misses, or behind a source whose packets go out. What the media is, and who may send or read it, is for ingest
+//! and egress to know.
 
 mod answer_sdp;
 mod candidates;

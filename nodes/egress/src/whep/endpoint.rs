@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 use tokio::time::Instant;
 use uuid::Uuid;
 use weft_auth::{Action, Protocol, Request};
-use weft_http::{ReachedAt, body, reply};
+use weft_http::{ReachedAt, body};
 use weft_rtc::{IceServer, MediaSource, PeerHandle};
 use weft_rtsp_server::{DescribeRequest, PlaySource};
 use weft_wire::StreamName;
