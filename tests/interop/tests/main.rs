@@ -3,6 +3,7 @@
 
 mod redirect;
 mod resolution;
+mod whep;
 
 use anyhow::{Context, Result, ensure};
 use futures::future::join_all;

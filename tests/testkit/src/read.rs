@@ -1,4 +1,4 @@
-//! The readers people use, as child processes: ffprobe, PyAV, OpenCV, GStreamer. Each script decodes, and reports one line of
+//! The readers people use, as child processes: ffprobe, PyAV, OpenCV, GStreamer; by WHEP aiortc and Chromium. Each script decodes, and reports one line of
 //! JSON; whether the report is good is judged here, by one rule for all.
 
 use crate::process::Process;
@@ -100,11 +100,75 @@ pub async fn read(client: Client, url: &str, frames: u64, limit: Duration) -> Re
         .arg("-B")
         .arg(tools::script("interop/readers").join(script))
         .args([url, transport, &frames.to_string()]);
-    let mut process = Process::spawn(&format!("{client:?}"), command)?;
+    let reports = reports(&format!("{client:?}"), command, limit).await?;
+    reports.into_iter().next_back().context("no report")
+}
+
+/// Reads `frames` pictures by WHEP with aiortc and gives the report.
+pub async fn aiortc_whep(url: &str, frames: u64, limit: Duration) -> Result<Report> {
+    let mut command = Command::new(tools::python()?);
+    command
+        .arg("-B")
+        .arg(tools::script("interop/readers/aiortc_whep.py"))
+        .args([url, &frames.to_string()]);
+    let reports = reports("aiortc-whep", command, limit).await?;
+    reports.into_iter().next_back().context("no report")
+}
+
+/// What a tab of Chromium reports of a stream watched by WHEP. Times are milliseconds since the offer was posted.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Watched {
+    /// HTTP status of the answer.
+    pub status: u16,
+    /// When the first picture was shown.
+    pub first: Option<u64>,
+    /// Pictures decoded after half of the time, and in all.
+    #[serde(default)]
+    pub half: u64,
+    /// Of the whole time.
+    pub frames: u64,
+    /// Samples of sound.
+    #[serde(default)]
+    pub sounds: u64,
+    /// RTP packets that never came.
+    #[serde(default)]
+    pub packets_lost: i64,
+    /// Key frames asked for.
+    #[serde(default)]
+    pub pli_count: u64,
+    /// HTTP status of the goodbye.
+    pub left: Option<u16>,
+    /// When each picture was shown.
+    pub times: Vec<u64>,
+    /// What went wrong.
+    pub errors: Vec<String>,
+}
+
+/// Watches in Chromium for some seconds, in as many tabs.
+pub async fn chromium_whep(url: &str, seconds: u64, tabs: usize, limit: Duration) -> Result<Vec<Watched>> {
+    let mut command = Command::new("node");
+    command
+        .arg(tools::script("interop/readers/chromium_whep.cjs"))
+        .args([url, &seconds.to_string(), &tabs.to_string()])
+        .env("NODE_PATH", tools::node_modules()?);
+    reports("chromium-whep", command, limit).await
+}
+
+/// Every line of JSON that a reader has written when it ends.
+async fn reports<T: serde::de::DeserializeOwned>(
+    name: &str,
+    command: Command,
+    limit: Duration,
+) -> Result<Vec<T>> {
+    let mut process = Process::spawn(name, command)?;
     let ended = process.wait(limit).await;
     let log = process.log();
-    ended.with_context(|| format!("{client:?}: {log}"))?;
-    let line = log.lines().rev().find(|line| line.starts_with('{'));
-    let line = line.with_context(|| format!("{client:?} reported nothing: {log}"))?;
-    serde_json::from_str(line).with_context(|| format!("{client:?}: {line}"))
+    ended.with_context(|| format!("{name}: {log}"))?;
+    let lines = log.lines().filter(|line| line.starts_with('{'));
+    let reports: Vec<T> = lines
+        .map(|line| serde_json::from_str(line).with_context(|| format!("{name}: {line}")))
+        .collect::<Result<_>>()?;
+    ensure!(!reports.is_empty(), "{name} reported nothing: {log}");
+    Ok(reports)
 }

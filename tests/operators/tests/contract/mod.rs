@@ -9,4 +9,5 @@ mod row;
 mod rtsp;
 mod settings;
 mod users;
+mod whep;
 mod whip;
