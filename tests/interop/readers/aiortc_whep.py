@@ -20,7 +20,7 @@ def ask(method, url, body=None):
     if body is not None:
         request.add_header("Content-Type", "application/sdp")
     with urllib.request.urlopen(request, timeout=10) as answer:
-        return answer.status, dict(answer.headers), answer.read().decode()
+        return answer.status, answer.headers, answer.read().decode()
 
 
 async def main():
