@@ -1,5 +1,5 @@
-//! How snapshots are made: one decode for all that ask for one picture in one size, a bounded queue to one thread, and a budget
-//! of its time. What the files are for is the parent's business.
+//! How snapshots are made: one decode for all that ask for one picture in one size, a bounded queue to one thread, and a pace
+//! that leaves most of a core to media. What the files are for is the parent's business.
 
 use super::{Kept, MAX_VARIANTS, NoSnapshot, Snapshot, Still, StillCounters, variants};
 use crate::counters::add;
@@ -12,10 +12,10 @@ use tokio::sync::{OnceCell, oneshot};
 
 /// Pictures that wait for the thread.
 const QUEUE: usize = 64;
-/// The part of a core that decoding may take in the long run: media of this node needs the rest,
+/// The part of a core that decoding may take in the long run: media of this node needs the rest.
 const SHARE: f64 = 0.14;
-/// and the time it may take at once, after a pause.
-const BURST: Duration = Duration::from_millis(300);
+/// What one takes is the mean of about so many.
+const MEAN_OF: f64 = 16.0;
 
 type Made = Result<Arc<Snapshot>, NoSnapshot>;
 
@@ -27,6 +27,10 @@ pub(crate) struct Variants(Vec<Variant>);
 struct Variant {
     width: Option<u32>,
     newest: Option<Arc<Snapshot>>,
+    /// When it was begun.
+    begun: Instant,
+    /// One of those that share the thread.
+    _sharing: Arc<()>,
     /// Of a newer picture, for all that ask meanwhile.
     making: Option<(Arc<Still>, Arc<OnceCell<Made>>)>,
 }
@@ -34,7 +38,7 @@ struct Variant {
 /// Makes them.
 pub(crate) struct Snapshots {
     jobs: SyncSender<Job>,
-    budget: Arc<Budget>,
+    pace: Arc<Pace>,
     counters: Arc<StillCounters>,
 }
 
@@ -53,17 +57,13 @@ impl Snapshots {
     /// Its thread ends when this is dropped.
     pub(crate) fn start(counters: Arc<StillCounters>) -> Self {
         let (jobs, queue) = sync_channel(QUEUE);
-        let budget = Arc::new(Budget::full(Instant::now()));
-        let (of_thread, counted) = (Arc::clone(&budget), Arc::clone(&counters));
+        let pace = Arc::new(Pace::default());
+        let (of_thread, counted) = (Arc::clone(&pace), Arc::clone(&counters));
         let thread = std::thread::Builder::new().name("weft-snapshots".to_owned());
         if let Err(error) = thread.spawn(move || work(&queue, &of_thread, &counted)) {
             tracing::error!(%error, "no thread for snapshots: every request for one is refused");
         }
-        Self {
-            jobs,
-            budget,
-            counters,
-        }
+        Self { jobs, pace, counters }
     }
 
     /// This picture in this width, or the one before it while decoding has had its share.
@@ -103,6 +103,8 @@ impl Snapshots {
             all.push(Variant {
                 width,
                 newest: None,
+                begun: Instant::now(),
+                _sharing: self.pace.join(),
                 making: None,
             });
             all.len() - 1
@@ -118,12 +120,13 @@ impl Snapshots {
             .newest
             .as_ref()
             .filter(|newest| newest.still.session == still.session)
-            && self.budget.is_spent(Instant::now())
+            && variant.begun.elapsed() < self.pace.interval()
         {
             add(&self.counters.snapshots_postponed, 1);
             return Found::Ready(Arc::clone(newest));
         }
         let cell = Arc::new(OnceCell::new());
+        variant.begun = Instant::now();
         variant.making = Some((Arc::clone(still), Arc::clone(&cell)));
         Found::Making(cell)
     }
@@ -142,7 +145,7 @@ impl Snapshots {
 }
 
 /// The thread's work.
-fn work(queue: &Receiver<Job>, budget: &Budget, counters: &StillCounters) {
+fn work(queue: &Receiver<Job>, pace: &Pace, counters: &StillCounters) {
     while let Ok(Job { still, width, reply }) = queue.recv() {
         // Whoever asked has gone.
         if reply.is_closed() {
@@ -151,7 +154,7 @@ fn work(queue: &Receiver<Job>, budget: &Budget, counters: &StillCounters) {
         let begun = Instant::now();
         let made = catch_unwind(AssertUnwindSafe(|| weft_picture::jpeg(&still.data, width)));
         let took = begun.elapsed();
-        budget.spend(took);
+        pace.took(took);
         counters
             .snapshot_us
             .fetch_add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX), Relaxed);
@@ -180,25 +183,34 @@ fn work(queue: &Receiver<Job>, budget: &Budget, counters: &StillCounters) {
     }
 }
 
-/// Time that decoding may take.
-#[derive(Debug)]
-struct Budget(Mutex<(f64, Instant)>);
+/// How often a picture of one stream in one width may be made anew: all that are kept get the same part of the share.
+#[derive(Debug, Default)]
+struct Pace {
+    /// Seconds that one takes.
+    cost: Mutex<f64>,
+    sharing: Arc<()>,
+}
 
-impl Budget {
-    fn full(now: Instant) -> Self {
-        Self(Mutex::new((BURST.as_secs_f64(), now)))
+impl Pace {
+    /// One more that shares the thread, until what is returned is dropped.
+    fn join(&self) -> Arc<()> {
+        Arc::clone(&self.sharing)
     }
 
-    fn is_spent(&self, now: Instant) -> bool {
-        let (left, since) = &mut *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let earned = now.saturating_duration_since(*since).as_secs_f64() * SHARE;
-        *left = (*left + earned).min(BURST.as_secs_f64());
-        *since = now;
-        *left <= 0.0
+    fn interval(&self) -> Duration {
+        let sharing = Arc::strong_count(&self.sharing) - 1;
+        let cost = *self.cost.lock().unwrap_or_else(PoisonError::into_inner);
+        Duration::from_secs_f64(cost * sharing as f64 / SHARE)
     }
 
-    fn spend(&self, took: Duration) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).0 -= took.as_secs_f64();
+    fn took(&self, took: Duration) {
+        let mut cost = self.cost.lock().unwrap_or_else(PoisonError::into_inner);
+        let took = took.as_secs_f64();
+        *cost = if *cost == 0.0 {
+            took
+        } else {
+            *cost + (took - *cost) / MEAN_OF
+        };
     }
 }
 
@@ -207,22 +219,26 @@ mod tests {
     use super::*;
 
     #[test]
-    fn decoding_has_a_share_of_a_core_in_the_long_run() {
-        let start = Instant::now();
-        let budget = Budget::full(start);
-        let (mut spent, each) = (Duration::ZERO, Duration::from_millis(20));
-        for tick in 0..1_000 {
-            let now = start + Duration::from_millis(20 * tick);
-            if !budget.is_spent(now) {
-                budget.spend(each);
-                spent += each;
-            }
+    fn all_that_are_kept_share_a_part_of_a_core() {
+        let pace = Pace::default();
+        assert_eq!(pace.interval(), Duration::ZERO);
+        let mut sharing: Vec<Arc<()>> = (0..50).map(|_| pace.join()).collect();
+        for _ in 0..100 {
+            pace.took(Duration::from_millis(7));
         }
-        let most = BURST + Duration::from_secs(20).mul_f64(SHARE) + each;
-        assert!(spent <= most && spent + each * 2 > most, "{spent:?} of {most:?}");
-        // A long pause earns no more than the burst.
-        assert!(!budget.is_spent(start + Duration::from_secs(1_000)));
-        budget.spend(BURST);
-        assert!(budget.is_spent(start + Duration::from_secs(1_000)));
+        // Fifty of 7 ms each 2.5 s: 14 %.
+        let of_fifty = pace.interval().as_secs_f64();
+        assert!((of_fifty - 2.5).abs() < 0.01, "{of_fifty}");
+        sharing.truncate(10);
+        assert!((pace.interval().as_secs_f64() - of_fifty / 5.0).abs() < 0.01);
+        // Dearer pictures come less often.
+        for _ in 0..100 {
+            pace.took(Duration::from_millis(14));
+        }
+        assert!(
+            (pace.interval().as_secs_f64() - 1.0).abs() < 0.05,
+            "{:?}",
+            pace.interval()
+        );
     }
 }
