@@ -45,12 +45,13 @@ const PUBLISH: &str = "weft publish";
 const DRAIN: &str = "/v3/node/drain";
 const LISTS: &str = "/v3/nodes/list";
 /// Pages whose commands are run beside what they describe: by `tests/scale/tests/page.rs` and
-/// `nodes/control/tests/control/reference.rs`, guides by `tests/operators`.
-const ELSEWHERE: [&str; 6] = [
+/// `nodes/control/tests/control/reference.rs`, guides by `tests/operators` and `stills`.
+const ELSEWHERE: [&str; 7] = [
     "docs/scaling.md",
     "docs/api.md",
     "docs/guides/deploy.md",
     "docs/guides/migrate-from-mediamtx.md",
+    "docs/guides/pictures.md",
     "docs/guides/tls.md",
     "docs/guides/troubleshoot.md",
 ];
