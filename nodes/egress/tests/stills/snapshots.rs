@@ -42,7 +42,10 @@ async fn many_that_ask_for_one_picture_have_it_made_once() {
     lamp.flash(SMALL);
     scene.settle().await;
     assert_eq!(made(), 2);
-    assert_eq!(size(&scene.get("/cam/snapshot.jpg").await), (64, 48));
+    // As soon as the share of a core allows; until then the one before it is shown.
+    while size(&scene.get("/cam/snapshot.jpg").await) != (64, 48) {
+        actix_web::rt::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
     assert_eq!(made(), 3);
     assert!(scene.count("weft_egress_snapshot_microseconds_total") > 0);
 }
