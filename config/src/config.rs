@@ -73,8 +73,12 @@ pub struct Config {
     pub rtp_address: ListenAddress,
     /// `rtcpAddress`.
     pub rtcp_address: ListenAddress,
-    /// `hlsAddress`; HLS is not served yet.
+    /// `hls`: serve HLS.
+    pub hls_enabled: bool,
+    /// `hlsAddress`.
     pub hls_address: ListenAddress,
+    /// How playlists are made.
+    pub hls: Hls,
     /// `webrtcAddress`: HTTP.
     pub webrtc_address: ListenAddress,
     /// `webrtcLocalUDPAddress`: the port of all WebRTC media.
@@ -96,14 +100,16 @@ pub struct Config {
     /// The same of the WebRTC port, which has no second one: TLS is on it or it is not (`webrtcEncryption: yes`); with
     /// `listenTLS` of the specification there is a second one.
     pub webrtc_tls: FaceTls,
+    /// The same of the HLS port.
+    pub hls_tls: FaceTls,
     /// The same of the API's port.
     pub api_tls: FaceTls,
     /// The same of the metrics' port.
     pub metrics_tls: FaceTls,
-    /// `rtspTrustedProxies`, `webrtcTrustedProxies`, `apiTrustedProxies`, `metricsTrustedProxies`: whose word about the
+    /// `rtspTrustedProxies`, `webrtcTrustedProxies`, `hlsTrustedProxies`, `apiTrustedProxies`, `metricsTrustedProxies`: whose word about the
     /// client's address is believed, all faces together where a key of one is not given.
     pub trusted_proxies: TrustedProxies,
-    /// `webrtcAllowOrigins`, `apiAllowOrigins`.
+    /// `webrtcAllowOrigins`, `hlsAllowOrigins`, `apiAllowOrigins`.
     pub allow_origins: AllowOrigins,
     /// `webrtcICEServers2`.
     pub ice_servers: Vec<IceServer>,
@@ -123,6 +129,37 @@ pub struct Config {
     pub fabric: Fabric,
     /// One line about each key that is an old name, or has no effect yet.
     pub notices: Vec<String>,
+}
+
+/// How playlists are made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Hls {
+    /// `hlsVariant`.
+    pub variant: HlsVariant,
+    /// `hlsSegmentCount`: segments in a playlist.
+    pub segment_count: usize,
+    /// `hlsSegmentDuration`: the least a segment lasts; it ends at the next key unit.
+    pub segment_duration: Duration,
+    /// `hlsPartDuration`.
+    pub part_duration: Duration,
+    /// `hlsSegmentMaxSize` in bytes.
+    pub segment_max_size: usize,
+    /// `hlsMuxerCloseAfter`: so long after the last request of a stream it is made into HLS no more.
+    pub muxer_close_after: Duration,
+}
+
+/// Which kind of HLS.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HlsVariant {
+    /// Served as `fmp4`, with a notice.
+    #[serde(rename = "mpegts")]
+    MpegTs,
+    /// Whole segments.
+    #[serde(rename = "fmp4")]
+    Fmp4,
+    /// Parts of segments too.
+    #[serde(rename = "lowLatency")]
+    LowLatency,
 }
 
 /// Where the log goes.
@@ -179,6 +216,7 @@ impl Default for FaceTls {
 pub struct TrustedProxies {
     pub rtsp: Vec<IpRule>,
     pub webrtc: Vec<IpRule>,
+    pub hls: Vec<IpRule>,
     pub api: Vec<IpRule>,
     pub metrics: Vec<IpRule>,
 }
@@ -188,6 +226,7 @@ pub struct TrustedProxies {
 #[allow(missing_docs)] // one per port
 pub struct AllowOrigins {
     pub webrtc: Vec<String>,
+    pub hls: Vec<String>,
     pub api: Vec<String>,
     pub metrics: Vec<String>,
 }
@@ -197,6 +236,7 @@ impl Default for AllowOrigins {
         let all = || vec!["*".to_owned()];
         Self {
             webrtc: all(),
+            hls: all(),
             api: all(),
             metrics: all(),
         }

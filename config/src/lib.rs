@@ -24,8 +24,8 @@ pub use auth::{
     UserName,
 };
 pub use config::{
-    AllowOrigins, Config, Fabric, FaceTls, Faces, IceServer, Limits, LogDestination, LogLevel, LogSettings,
-    Nats, TrustedProxies,
+    AllowOrigins, Config, Fabric, FaceTls, Faces, Hls, HlsVariant, IceServer, Limits, LogDestination,
+    LogLevel, LogSettings, Nats, TrustedProxies,
 };
 pub use error::{Error, Problem};
 pub use ip_rule::{IpRule, IpRuleError};

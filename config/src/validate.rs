@@ -108,6 +108,7 @@ fn addresses(config: &Config, faces: Faces, problems: &mut Vec<Problem>) {
             "webrtcLocalTCPAddress",
             config.webrtc_local_tcp_address.unwrap_or(none),
         ),
+        (readers && config.hls_enabled, "hlsAddress", config.hls_address),
         (config.api, "apiAddress", config.api_address),
         (config.metrics, "metricsAddress", config.metrics_address),
     ];
@@ -136,6 +137,43 @@ fn addresses(config: &Config, faces: Faces, problems: &mut Vec<Problem>) {
 }
 
 fn times(config: &Config, problems: &mut Vec<Problem>) {
+    let hls = &config.hls;
+    for (key, wrong, why) in [
+        (
+            "hlsSegmentCount",
+            hls.segment_count < 3,
+            "players need three segments at least; write 3 or more",
+        ),
+        (
+            "hlsSegmentDuration",
+            hls.segment_duration < Duration::from_millis(500),
+            "too short; write at least '500ms'",
+        ),
+        (
+            "hlsPartDuration",
+            hls.part_duration < Duration::from_millis(100),
+            "too short; write at least '100ms'",
+        ),
+        (
+            "hlsPartDuration",
+            hls.part_duration > hls.segment_duration,
+            "longer than hlsSegmentDuration, which it is a part of",
+        ),
+        (
+            "hlsMuxerCloseAfter",
+            hls.muxer_close_after < Duration::from_secs(5),
+            "too short; players pause for longer, so write at least '5s'",
+        ),
+        (
+            "hlsSegmentMaxSize",
+            hls.segment_max_size < 1 << 20,
+            "less than a second of good pictures; write at least '1M'",
+        ),
+    ] {
+        if wrong {
+            problems.push(Problem::of(key, why));
+        }
+    }
     for (key, value) in [
         ("readTimeout", config.read_timeout),
         ("writeTimeout", config.write_timeout),

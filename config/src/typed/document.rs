@@ -3,7 +3,8 @@
 
 use crate::duration::Span;
 use crate::{
-    AuthMethod, Encryption, IpRule, ListenAddress, LogDestination, LogLevel, RtspAuthMethod, Secret,
+    AuthMethod, Encryption, HlsVariant, IpRule, ListenAddress, LogDestination, LogLevel, RtspAuthMethod,
+    Secret,
 };
 use serde::Deserialize;
 
@@ -67,7 +68,19 @@ pub(super) struct Document {
     pub(super) rtsp_server_cert: String,
     pub(super) rtsp_auth_methods: Vec<RtspAuthMethod>,
     pub(super) rtsp_trusted_proxies: Vec<IpRule>,
+    pub(super) hls: bool,
     pub(super) hls_address: ListenAddress,
+    pub(super) hls_encryption: bool,
+    pub(super) hls_server_key: String,
+    pub(super) hls_server_cert: String,
+    pub(super) hls_allow_origins: Vec<String>,
+    pub(super) hls_trusted_proxies: Vec<IpRule>,
+    pub(super) hls_variant: HlsVariant,
+    pub(super) hls_segment_count: usize,
+    pub(super) hls_segment_duration: Span,
+    pub(super) hls_part_duration: Span,
+    pub(super) hls_segment_max_size: String,
+    pub(super) hls_muxer_close_after: Span,
     pub(super) webrtc_address: ListenAddress,
     pub(super) webrtc_encryption: bool,
     #[serde(rename = "webrtcTLSAddress")]

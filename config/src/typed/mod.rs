@@ -9,8 +9,8 @@ mod paths;
 use crate::duration::Span;
 use crate::layers::Effective;
 use crate::{
-    AllowOrigins, Config, Encryption, Fabric, FaceTls, Faces, IceServer, Limits, ListenAddress, LogSettings,
-    Nats, Problem, TlsFiles, TrustedProxies, Webhook, validate,
+    AllowOrigins, Config, Encryption, Fabric, FaceTls, Faces, Hls, IceServer, Limits, ListenAddress,
+    LogSettings, Nats, Problem, TlsFiles, TrustedProxies, Webhook, validate,
 };
 use document::{Document, FabricDocument};
 use serde_json::Value;
@@ -47,7 +47,9 @@ pub(crate) fn config(effective: &Effective, faces: Faces) -> (Option<Config>, Ve
         rtsp_address: document.rtsp_address,
         rtp_address: document.rtp_address,
         rtcp_address: document.rtcp_address,
+        hls_enabled: document.hls,
         hls_address: document.hls_address,
+        hls: hls(&document, &mut problems),
         webrtc_address: document.webrtc_address,
         webrtc_local_udp_address: document.webrtc_local_udp_address,
         webrtc_local_tcp_address: ice_tcp(&document, &mut problems),
@@ -66,6 +68,11 @@ pub(crate) fn config(effective: &Effective, faces: Faces) -> (Option<Config>, Ve
             files: files(&document.rtsp_server_cert, &document.rtsp_server_key),
         },
         webrtc_tls: webrtc_tls(&document, &mut problems),
+        hls_tls: face(
+            document.hls_encryption,
+            &document.hls_server_cert,
+            &document.hls_server_key,
+        ),
         api_tls: face(
             document.api_encryption,
             &document.api_server_cert,
@@ -79,11 +86,13 @@ pub(crate) fn config(effective: &Effective, faces: Faces) -> (Option<Config>, Ve
         trusted_proxies: TrustedProxies {
             rtsp: document.rtsp_trusted_proxies.clone(),
             webrtc: document.webrtc_trusted_proxies.clone(),
+            hls: document.hls_trusted_proxies.clone(),
             api: document.api_trusted_proxies.clone(),
             metrics: document.metrics_trusted_proxies.clone(),
         },
         allow_origins: AllowOrigins {
             webrtc: document.webrtc_allow_origins.clone(),
+            hls: document.hls_allow_origins.clone(),
             api: document.api_allow_origins.clone(),
             metrics: document.metrics_allow_origins.clone(),
         },
@@ -100,6 +109,39 @@ pub(crate) fn config(effective: &Effective, faces: Faces) -> (Option<Config>, Ve
     config.notices.extend(notices::of(&config));
     problems.extend(validate::together(&config, faces));
     (Some(config), problems)
+}
+
+fn hls(document: &Document, problems: &mut Vec<Problem>) -> Hls {
+    let size = &document.hls_segment_max_size;
+    let bytes = bytes(size).unwrap_or_else(|| {
+        problems.push(Problem::of(
+            "hlsSegmentMaxSize",
+            format!("'{size}' is no size; write bytes, or a number with K, M or G such as '50M'"),
+        ));
+        usize::MAX
+    });
+    Hls {
+        variant: document.hls_variant,
+        segment_count: document.hls_segment_count,
+        segment_duration: document.hls_segment_duration.0,
+        part_duration: document.hls_part_duration.0,
+        segment_max_size: bytes,
+        muxer_close_after: document.hls_muxer_close_after.0,
+    }
+}
+
+/// A number of bytes as MediaMTX writes it: `50M`, `50MB`, `512K`, `1000`.
+fn bytes(text: &str) -> Option<usize> {
+    let text = text.trim().trim_end_matches(['b', 'B']);
+    let number = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let factor = match &text[number.len()..] {
+        "" => 1,
+        "k" | "K" => 1 << 10,
+        "m" | "M" => 1 << 20,
+        "g" | "G" => 1 << 30,
+        _ => return None,
+    };
+    number.trim().parse::<usize>().ok()?.checked_mul(factor)
 }
 
 fn files(certificate: &str, key: &str) -> TlsFiles {

@@ -1,11 +1,11 @@
 //! What deserves a word about the values together although nothing is wrong: who is left without a permission, a certificate
 //! that no port shows. Words about single keys are `layers`' business.
 
-use crate::{Action, AuthMethod, Config, Encryption, FaceTls};
+use crate::{Action, AuthMethod, Config, Encryption, FaceTls, HlsVariant};
 
 /// One line each.
 pub(super) fn of(config: &Config) -> Vec<String> {
-    [nobody(config), certificate(config)]
+    [nobody(config), certificate(config), transport_streams(config)]
         .into_iter()
         .flatten()
         .collect()
@@ -42,10 +42,16 @@ fn nobody(config: &Config) -> Option<String> {
     })
 }
 
+fn transport_streams(config: &Config) -> Option<String> {
+    (config.hls.variant == HlsVariant::MpegTs)
+        .then(|| "hlsVariant: mpegts is served as fmp4, which every player of today takes; write fmp4 or lowLatency".to_owned())
+}
+
 fn certificate(config: &Config) -> Option<String> {
     let faces = [
         ("rtspServerCert", &config.rtsp_tls),
         ("webrtcServerCert", &config.webrtc_tls),
+        ("hlsServerCert", &config.hls_tls),
         ("apiServerCert", &config.api_tls),
         ("metricsServerCert", &config.metrics_tls),
     ];
@@ -56,6 +62,6 @@ fn certificate(config: &Config) -> Option<String> {
     let (key, _) = faces.into_iter().find(|(_, face)| face.files != usual)?;
     Some(format!(
         "{key}: a certificate is given and no port speaks TLS; switch it on with webrtcTLSAddress, webrtcEncryption, \
-         rtspEncryption, apiEncryption or metricsEncryption"
+         rtspEncryption, hlsEncryption, apiEncryption or metricsEncryption"
     ))
 }

@@ -1,5 +1,6 @@
 //! The table of routes, with what the OpenAPI file says of each. MediaMTX's routes of servers that are not there (RTMP, SRT,
-//! MoQ, HLS, recordings, forwards) are not there either, as they are not in MediaMTX while those are off.
+//! MoQ, recordings, forwards) are not there either, as they are not in MediaMTX while those are off; nor are lists of HLS, whose
+//! muxers are among the readers of their paths.
 
 use crate::dashboard::{self, StreamEvents};
 use crate::endpoint::Endpoint;

@@ -70,6 +70,10 @@ counters! {
     reader_skips => "weft_egress_reader_skips_total",
     /// Units dropped from queues of slow readers.
     reader_dropped => "weft_egress_reader_units_dropped_total",
+    /// Times that a face which takes whole units (HLS) did not keep up and skipped to a later key unit.
+    tap_skips => "weft_egress_tap_skips_total",
+    /// Units dropped from the queues of such faces.
+    tap_dropped => "weft_egress_tap_units_dropped_total",
     /// RTP packets sent to readers.
     sent_packets => "weft_egress_rtp_packets_sent_total",
     /// Times that no node took it on to have a stream published on demand.

@@ -7,6 +7,7 @@ use crate::demand;
 use crate::hub::{Shared, Source, TRY_AGAIN};
 use crate::placement::{Room, Speaks, place};
 use crate::stills::Stills;
+use crate::tap::{Tap, TapSpec};
 use crate::task::Hub;
 use crate::views::HubView;
 use futures::future::{BoxFuture, join_all};
@@ -196,6 +197,11 @@ impl Egress {
         self.open(request, Speaks::Whep).await
     }
 
+    /// Opens a stream for one that takes whole units.
+    pub(crate) async fn tap(&self, request: &DescribeRequest, spec: TapSpec) -> Result<Tap, Refusal> {
+        self.open(request, Speaks::Hls).await?.tap(spec).await
+    }
+
     /// Opens a stream: the hub that is there, or a new one.
     async fn open(&self, request: &DescribeRequest, speaks: Speaks) -> Result<Source, Refusal> {
         let readers = self.inner.readers_of(&request.stream);
@@ -278,7 +284,7 @@ impl Inner {
     /// Readers of one stream here.
     fn readers_of(&self, stream: &StreamName) -> usize {
         let hub = self.hubs().get(stream).cloned();
-        hub.map_or(0, |hub| hub.face().readers.len())
+        hub.map_or(0, |hub| hub.face().audience())
     }
 
     /// All hubs, in no order.

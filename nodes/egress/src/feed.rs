@@ -3,7 +3,9 @@
 
 use crate::counters::add;
 use crate::question::Out;
+use crate::tap::TapUnit;
 use crate::task::Hub;
+use crate::timeline::Placed;
 use crate::tracks::TrackOut;
 use std::sync::Arc;
 use std::time::Duration;
@@ -111,9 +113,31 @@ impl Hub {
         if !read && !self.readers.is_empty() {
             add(&counters.unread, 1);
         }
-        self.gop.push(now, &block, placed.position, kind);
+        if !self.taps.is_empty() {
+            self.pass_whole(unit, placed, kind);
+        }
+        self.gop.push(now, &block, (placed.position, placed.dts), kind);
         if key {
             self.admit_waiting(now);
+        }
+    }
+
+    /// The same for those who take whole units.
+    fn pass_whole(&self, unit: &AccessUnit, placed: Placed, kind: MediaKind) {
+        let Some(line) = self.timeline.line(unit.track, placed.position) else {
+            return;
+        };
+        let unit = Arc::new(TapUnit {
+            track: unit.track,
+            kind,
+            key: kind == MediaKind::Video && unit.is_key(),
+            pts: placed.position.0,
+            dts: placed.dts.0,
+            capture: line.capture,
+            data: unit.data.clone(),
+        });
+        for tap in &self.taps {
+            tap.push(&unit);
         }
     }
 
@@ -150,5 +174,11 @@ impl Hub {
         let mut tracks: Vec<TrackInfo> = present.map(|t| t.info.clone()).collect();
         tracks.sort_by_key(|t| t.id);
         self.shared.face().tracks = tracks;
+        if !self.taps.is_empty() {
+            let description = Arc::new(self.description());
+            for tap in &self.taps {
+                tap.describe(&description);
+            }
+        }
     }
 }

@@ -20,6 +20,7 @@ const MAX_AGE: Duration = Duration::from_secs(10);
 pub(crate) struct Cached {
     pub(crate) block: Arc<PacketBlock>,
     pub(crate) position: Position,
+    pub(crate) dts: Position,
     pub(crate) kind: MediaKind,
 }
 
@@ -38,7 +39,7 @@ impl GopCache {
         &mut self,
         now: Instant,
         block: &Arc<PacketBlock>,
-        position: Position,
+        (position, dts): (Position, Position),
         kind: MediaKind,
     ) {
         self.expire(now);
@@ -52,6 +53,7 @@ impl GopCache {
         self.units.push(Cached {
             block: Arc::clone(block),
             position,
+            dts,
             kind,
         });
         // overflow: emptied until the next key unit; a reader that joins meanwhile waits for that.
@@ -103,6 +105,8 @@ mod tests {
     use bytes::Bytes;
     use weft_wire::TrackId;
 
+    const AT: (Position, Position) = (Position(0), Position(0));
+
     fn block(key: bool) -> Arc<PacketBlock> {
         Arc::new(PacketBlock {
             track: TrackId(u8::from(!key)),
@@ -117,18 +121,18 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn sound_alone_does_not_keep_an_old_picture() {
         let (mut gop, start) = (GopCache::default(), Instant::now());
-        gop.push(start, &block(true), Position(0), MediaKind::Video);
+        gop.push(start, &block(true), AT, MediaKind::Video);
         for i in 1..=500 {
             let now = start + Duration::from_millis(20 * i);
-            gop.push(now, &block(false), Position(0), MediaKind::Audio);
+            gop.push(now, &block(false), AT, MediaKind::Audio);
         }
         assert_eq!(gop.units().len(), 501);
         let over = start + Duration::from_millis(10_020);
         gop.expire(over);
         assert!(gop.units().is_empty(), "a reader that joins gets nothing so old");
-        gop.push(over, &block(false), Position(0), MediaKind::Audio);
+        gop.push(over, &block(false), AT, MediaKind::Audio);
         assert_eq!(gop.bytes(), 0);
-        gop.push(over, &block(true), Position(0), MediaKind::Video);
+        gop.push(over, &block(true), AT, MediaKind::Video);
         assert_eq!(gop.units().len(), 1);
     }
 }

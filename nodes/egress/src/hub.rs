@@ -5,7 +5,8 @@ use crate::counters::Counters;
 use crate::egress::Seats;
 use crate::life::HubState;
 use crate::reader::{Queue, Wake};
-use crate::views::{HubView, ReaderView};
+use crate::tap::{Tap, TapQueue, TapSpec};
+use crate::views::{HubView, ReaderView, TapView};
 use futures::future::BoxFuture;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,6 +25,8 @@ pub(crate) const TRY_AGAIN: Duration = Duration::from_secs(2);
 pub(crate) enum Command {
     /// A reader wants in.
     Join(ReaderSpec, oneshot::Sender<Result<Joined, Refusal>>),
+    /// Somebody wants whole units.
+    Tap(TapSpec, oneshot::Sender<Result<Tap, Refusal>>),
     /// End now.
     Close(CloseReason),
 }
@@ -64,7 +67,15 @@ pub(crate) struct Face {
     pub(crate) epoch: Epoch,
     pub(crate) tracks: Vec<TrackInfo>,
     pub(crate) readers: Vec<Arc<Queue>>,
+    pub(crate) taps: Vec<Arc<TapQueue>>,
     pub(crate) gop_bytes: usize,
+}
+
+impl Face {
+    /// Readers of both kinds.
+    pub(crate) fn audience(&self) -> usize {
+        self.readers.len() + self.taps.len()
+    }
 }
 
 /// The task's ends of the channels.
@@ -94,6 +105,7 @@ impl Shared {
                 epoch: Epoch::default(),
                 tracks: Vec::new(),
                 readers: Vec::new(),
+                taps: Vec::new(),
                 gop_bytes: 0,
             }),
         };
@@ -143,7 +155,7 @@ impl Shared {
 
     /// True while somebody waits for the stream or reads it.
     pub(crate) fn is_wanted(&self) -> bool {
-        self.is_held() || !self.face().readers.is_empty()
+        self.is_held() || self.face().audience() > 0
     }
 
     /// True when the task is no more.
@@ -222,6 +234,7 @@ impl Shared {
             epoch: face.epoch,
             tracks: face.tracks.clone(),
             readers: face.readers.iter().map(|queue| ReaderView::of(queue)).collect(),
+            taps: face.taps.iter().map(|queue| TapView::of(queue)).collect(),
             gop_bytes: face.gop_bytes,
             bytes_sent: self.counters.sent_bytes.load(Relaxed),
             counters,
@@ -255,6 +268,17 @@ impl Drop for Source {
     fn drop(&mut self) {
         self.hub.holders.fetch_sub(1, SeqCst);
         self.hub.nudge.notify_one();
+    }
+}
+
+impl Source {
+    /// Joins as one that takes whole units.
+    pub(crate) async fn tap(&self, spec: TapSpec) -> Result<Tap, Refusal> {
+        let (reply, answer) = oneshot::channel();
+        // A hub that ended meanwhile: the stream is gone.
+        let sent = self.hub.commands.send(Command::Tap(spec, reply)).await;
+        sent.map_err(|_| Refusal::NotFound)?;
+        answer.await.unwrap_or(Err(Refusal::NotFound))
     }
 }
 

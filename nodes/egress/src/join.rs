@@ -6,8 +6,10 @@ use crate::gop::Cached;
 use crate::hub::TRY_AGAIN;
 use crate::reader::{Queue, Reader};
 use crate::rules;
+use crate::tap::{Description, Tap, TapQueue, TapSpec};
 use crate::task::Hub;
 use crate::tracks::TrackOut;
+use crate::unpack;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::oneshot;
@@ -51,7 +53,7 @@ impl Hub {
             return waiting.refuse(Refusal::NotFound);
         }
         if wants_video && self.is_gop_old() {
-            self.wishes.audience(now, !self.readers.is_empty(), true);
+            self.wishes.audience(now, self.is_read(), true);
             self.wishes.urgent();
         }
         if !wants_video || self.life.is_away() || !self.gop.units().is_empty() {
@@ -80,7 +82,10 @@ impl Hub {
     }
 
     fn admit(&mut self, now: Instant, waiting: Waiting) {
-        if !self.egress.takes_reader(&self.shared.stream, self.readers.len()) {
+        if !self
+            .egress
+            .takes_reader(&self.shared.stream, self.readers.len() + self.taps.len())
+        {
             return waiting.refuse(rules::too_many_readers());
         }
         let Some(seat) = self.egress.seats.take() else {
@@ -121,6 +126,47 @@ impl Hub {
             starts,
             reader: Box::new(reader),
         })));
+    }
+
+    /// Lets somebody in who takes whole units: with the running group, or with the next key unit.
+    pub(crate) fn tap(&mut self, now: Instant, spec: TapSpec, reply: oneshot::Sender<Result<Tap, Refusal>>) {
+        self.gop.expire(now);
+        let readers = self.readers.len() + self.taps.len();
+        let answer = if !self.egress.takes_reader(&self.shared.stream, readers) {
+            Err(rules::too_many_readers())
+        } else if let Some(seat) = self.egress.seats.take() {
+            let line = |unit: &Cached| Some(self.timeline.line(unit.block.track, unit.position)?.capture);
+            let burst = unpack::units(self.gop.units(), line);
+            let counters = Arc::clone(&self.shared.counters);
+            let queue = Arc::new(TapQueue::new(spec, counters, Arc::new(self.description()), burst));
+            self.taps.push(Arc::clone(&queue));
+            self.shared.face().taps.clone_from(&self.taps);
+            self.timeline.told();
+            add(&self.shared.counters.readers_joined, 1);
+            let hub = Arc::clone(&self.shared);
+            Ok(Tap {
+                queue,
+                hub,
+                _seat: seat,
+            })
+        } else {
+            Err(Refusal::Full)
+        };
+        if answer.is_ok() && self.is_gop_old() {
+            self.wishes.audience(now, true, true);
+            self.wishes.urgent();
+        }
+        // Whoever asked may have gone: the tap is dropped then, and has left.
+        drop(reply.send(answer));
+    }
+
+    /// Whose units these are, and what they are.
+    pub(crate) fn description(&self) -> Description {
+        Description {
+            session: self.repair.session(),
+            epoch: self.repair.epoch(),
+            tracks: self.shared.face().tracks.clone(),
+        }
     }
 
     fn start(&self, now: Instant, id: TrackId, burst: &[Cached]) -> Option<TrackStart> {

@@ -33,6 +33,7 @@ impl Hub {
                 command = self.commands.recv() => match command {
                     // Nobody holds a description yet that could be joined with.
                     Some(Command::Join(_, reply)) => drop(reply.send(Err(Refusal::Unavailable(TRY_AGAIN)))),
+                    Some(Command::Tap(_, reply)) => drop(reply.send(Err(Refusal::Unavailable(TRY_AGAIN)))),
                     Some(Command::Close(_)) | None => return Err(Refusal::Unavailable(TRY_AGAIN)),
                 },
                 found = &mut search => break found?,

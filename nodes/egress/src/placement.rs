@@ -22,6 +22,7 @@ pub(crate) enum Room {
 pub(crate) enum Speaks {
     Rtsp,
     Whep,
+    Hls,
 }
 
 impl Speaks {
@@ -29,6 +30,7 @@ impl Speaks {
         match self {
             Self::Rtsp => &node.addresses.rtsp,
             Self::Whep => &node.addresses.webrtc,
+            Self::Hls => &node.addresses.hls,
         }
     }
 }
@@ -70,6 +72,7 @@ fn url(speaks: Speaks, address: &str, request: &DescribeRequest) -> String {
     let url = match speaks {
         Speaks::Rtsp => format!("rtsp://{authority}/{stream}"),
         Speaks::Whep => format!("http://{authority}/{stream}/whep"),
+        Speaks::Hls => format!("http://{authority}/{stream}/index.m3u8"),
     };
     match &request.query {
         Some(query) => format!("{url}?{query}"),

@@ -40,6 +40,7 @@ fn queue_over(transport: &'static str, burst: &[Cached]) -> Queue {
 fn burst(units: u32, size: usize) -> Vec<Cached> {
     let cached = |n| Cached {
         block: block(VIDEO, n, n == 0, size),
+        dts: Position(0),
         position: Position(0),
         kind: MediaKind::Video,
     };

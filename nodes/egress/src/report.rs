@@ -3,7 +3,7 @@
 
 use crate::egress::Egress;
 use crate::life::HubState;
-use crate::views::{HubView, ReaderView};
+use crate::views::{HubView, ReaderView, TapView};
 use crate::whep::{WEBRTC, WEBRTC_SESSION};
 use std::time::UNIX_EPOCH;
 use weft_wire::{CloseReason, HubReport, ReaderReport, SessionDetail, SessionId};
@@ -33,6 +33,9 @@ impl Egress {
             for queue in face.readers.iter().filter(|q| q.spec.id.as_bytes() == &session.0) {
                 closed |= queue.close(reason);
             }
+            for tap in face.taps.iter().filter(|t| t.spec.id.as_bytes() == &session.0) {
+                closed |= tap.close(reason);
+            }
         }
         closed
     }
@@ -44,7 +47,29 @@ fn hub(view: HubView) -> HubReport {
         stream: view.stream,
         epoch: view.epoch,
         ready: view.ready,
-        readers: view.readers.iter().map(reader).collect(),
+        readers: view
+            .readers
+            .iter()
+            .map(reader)
+            .chain(view.taps.iter().map(tap))
+            .collect(),
+    }
+}
+
+/// A face of this node: it has no address, and no packets.
+fn tap(view: &TapView) -> ReaderReport {
+    let since = view.since.duration_since(UNIX_EPOCH).unwrap_or_default();
+    ReaderReport {
+        session: SessionId(*view.id.as_bytes()),
+        kind: view.kind.to_owned(),
+        remote: String::new(),
+        since: i64::try_from(since.as_micros()).unwrap_or(i64::MAX),
+        packets: view.units,
+        bytes: view.bytes,
+        detail: SessionDetail {
+            discarded: view.dropped,
+            ..SessionDetail::default()
+        },
     }
 }
 

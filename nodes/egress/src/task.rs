@@ -11,6 +11,7 @@ use crate::question::{Ask, Owner};
 use crate::reader::Queue;
 use crate::repair::Repair;
 use crate::rules;
+use crate::tap::TapQueue;
 use crate::timeline::Timeline;
 use crate::tracks::TrackOut;
 use crate::wishes::Wishes;
@@ -63,6 +64,7 @@ pub(crate) struct Hub {
     /// Video is kept from readers until the next key unit.
     pub(crate) gate_shut: bool,
     pub(crate) readers: Vec<Arc<Queue>>,
+    pub(crate) taps: Vec<Arc<TapQueue>>,
     pub(crate) waiting: Vec<Waiting>,
     pub(crate) reports_at: Instant,
     idle_since: Option<Instant>,
@@ -117,6 +119,7 @@ impl Hub {
             described: Vec::new(),
             gate_shut: true,
             readers: Vec::new(),
+            taps: Vec::new(),
             waiting: Vec::new(),
             reports_at: now,
             idle_since: None,
@@ -171,6 +174,7 @@ impl Hub {
             self.late_by(Instant::now().duration_since(deadline));
             match wake {
                 Wake::Command(Some(Command::Join(spec, reply))) => self.join(Instant::now(), spec, reply),
+                Wake::Command(Some(Command::Tap(spec, reply))) => self.tap(Instant::now(), spec, reply),
                 Wake::Command(Some(Command::Close(reason))) => return Exit::Ended(reason),
                 // The egress holds a sender for as long as the hub is in its map.
                 Wake::Command(None) | Wake::Delivery(None) => return Exit::Ended(CloseReason::Internal),
@@ -275,7 +279,7 @@ impl Hub {
 
     fn wish(&mut self, now: Instant) {
         let held = self.shared.is_held() || !self.waiting.is_empty();
-        self.wishes.audience(now, !self.readers.is_empty(), held);
+        self.wishes.audience(now, self.is_read(), held);
         let Some(wish) = self.wishes.poll(now) else { return };
         if wish.now {
             add(&self.shared.counters.keyframe_requests, 1);
@@ -350,6 +354,9 @@ impl Hub {
         if self.readers.len() != before {
             self.shared.face().readers.clone_from(&self.readers);
         }
+        if self.taps.extract_if(.., |tap| tap.is_gone()).count() > 0 {
+            self.shared.face().taps.clone_from(&self.taps);
+        }
         let wanted = self.shared.take_key_wanted();
         if (self.shared.take_resumed() && self.is_gop_old()) || wanted {
             self.wishes.urgent();
@@ -387,7 +394,7 @@ impl Hub {
 
     /// Ends the hub some time after the last reader, unless somebody holds a description.
     fn linger(&mut self, now: Instant) -> Option<Exit> {
-        let busy = !self.readers.is_empty() || !self.waiting.is_empty() || self.shared.is_held();
+        let busy = self.is_read() || !self.waiting.is_empty() || self.shared.is_held();
         if busy {
             self.idle_since = None;
             return None;
@@ -435,7 +442,17 @@ impl Hub {
         for waiting in self.waiting.drain(..) {
             waiting.refuse(Refusal::NotFound);
         }
-        self.shared.face().readers.clear();
+        for tap in self.taps.drain(..) {
+            _ = tap.close(reason);
+        }
+        let mut face = self.shared.face();
+        face.readers.clear();
+        face.taps.clear();
+    }
+
+    /// True while it has a reader of either kind.
+    pub(crate) fn is_read(&self) -> bool {
+        !self.readers.is_empty() || !self.taps.is_empty()
     }
 
     /// True when the stream has pictures now.

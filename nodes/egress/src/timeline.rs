@@ -25,7 +25,9 @@ pub(crate) struct Position(pub(crate) i64);
 pub(crate) struct Placed {
     /// Of its presentation.
     pub(crate) position: Position,
-    /// The same as it stands in packets.
+    /// Of its decoding.
+    pub(crate) dts: Position,
+    /// The presentation's as it stands in packets.
     pub(crate) rtp_time: u32,
     /// The line begins anew here: a report belongs in front of it.
     pub(crate) joint: bool,
@@ -149,6 +151,7 @@ impl Timeline {
         });
         Some(Placed {
             position: Position(position),
+            dts: Position(dts),
             rtp_time: track.rtp(position),
             joint,
         })

@@ -3,6 +3,7 @@
 
 use crate::life::HubState;
 use crate::reader::Queue;
+use crate::tap::TapQueue;
 use std::net::SocketAddr;
 use std::time::SystemTime;
 use uuid::Uuid;
@@ -25,6 +26,8 @@ pub struct HubView {
     pub tracks: Vec<TrackInfo>,
     /// Its readers.
     pub readers: Vec<ReaderView>,
+    /// Those that take whole units instead of packets.
+    pub taps: Vec<TapView>,
     /// Bytes of the cached group of pictures.
     pub gop_bytes: usize,
     /// Bytes of RTP sent to its readers, those that left included.
@@ -64,6 +67,40 @@ pub struct ReaderView {
     pub queued_units: usize,
     /// Bytes of packets that wait for it.
     pub queued_bytes: usize,
+}
+
+/// One face that takes whole units of a hub.
+#[derive(Debug, Clone)]
+pub struct TapView {
+    /// Its own id.
+    pub id: Uuid,
+    /// What lists call it.
+    pub kind: &'static str,
+    /// When it joined.
+    pub since: SystemTime,
+    /// Units it took.
+    pub units: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// Units kept from it because it was too slow.
+    pub dropped: u64,
+    /// Units that wait for it.
+    pub queued_units: usize,
+}
+
+impl TapView {
+    pub(crate) fn of(queue: &TapQueue) -> Self {
+        let (units, bytes, dropped, queued_units) = queue.traffic();
+        Self {
+            id: queue.spec.id,
+            kind: queue.spec.kind,
+            since: queue.since,
+            units,
+            bytes,
+            dropped,
+            queued_units,
+        }
+    }
 }
 
 impl ReaderView {

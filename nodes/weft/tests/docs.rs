@@ -22,6 +22,7 @@ fn metrics() -> String {
         "rtsp",
         "rtp",
         "rtcp",
+        "hls",
         "api",
         "metrics",
     ]

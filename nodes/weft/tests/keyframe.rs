@@ -31,6 +31,7 @@ fn a_publisher_that_sends_keyframes_only_on_request_is_asked_and_answers() {
             "rtsp",
             "rtp",
             "rtcp",
+            "hls",
             "api",
             "metrics",
         ]

@@ -17,7 +17,7 @@ use weft::{Node, Role, StartError};
 use weft_config::Config;
 
 const FREE_PORTS: &str = "webrtcAddress: 127.0.0.1:0\nwebrtcLocalUDPAddress: 127.0.0.1:0\nrtspAddress: 127.0.0.1:0\n\
-    rtpAddress: 127.0.0.1:0\nrtcpAddress: 127.0.0.1:0\napiAddress: 127.0.0.1:0\nmetricsAddress: 127.0.0.1:0\n";
+    rtpAddress: 127.0.0.1:0\nrtcpAddress: 127.0.0.1:0\nhlsAddress: 127.0.0.1:0\napiAddress: 127.0.0.1:0\nmetricsAddress: 127.0.0.1:0\n";
 
 struct Running {
     addresses: Addresses,

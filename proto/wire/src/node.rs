@@ -53,6 +53,8 @@ positional! {
         pub rtsp: String,
         /// The control API.
         pub api: String,
+        /// HLS.
+        pub hls: String = String::new(),
     }
 }
 

@@ -1,6 +1,7 @@
 //! Real publishers times real readers on one standalone node: every reader decodes at least 100 pictures without a complaint,
 //! with times that only rise, and hears audio where it takes any. Bit-exactness is judged in `e2e`.
 
+mod hls;
 mod redirect;
 mod resolution;
 mod whep;

@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod fixture;
+pub mod hls_rules;
 pub mod http;
 pub mod node;
 pub mod oracle;

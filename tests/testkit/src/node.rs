@@ -14,12 +14,13 @@ use std::time::Duration;
 static NODES: AtomicUsize = AtomicUsize::new(0);
 
 /// What a node listens on.
-const ADDRESSES: [&str; 7] = [
+const ADDRESSES: [&str; 8] = [
     "webrtc",
     "webrtcLocalUDP",
     "rtsp",
     "rtp",
     "rtcp",
+    "hls",
     "api",
     "metrics",
 ];
@@ -223,7 +224,7 @@ impl Node {
         &self.file
     }
 
-    /// The address in use of `webrtc`, `ice`, `rtsp`, `rtp`, `rtcp`, `api` or `metrics`.
+    /// The address in use of `webrtc`, `ice`, `rtsp`, `rtp`, `rtcp`, `hls`, `api` or `metrics`.
     pub fn address(&self, name: &str) -> Result<&str> {
         self.addresses
             .get(name)

@@ -52,6 +52,7 @@ async fn fabric() -> (World, Publication) {
         rtsp: rtsp.to_owned(),
         api: "192.0.2.1:9997".to_owned(),
         ice: String::new(),
+        hls: String::new(),
     };
     world.fake("egress-1").record.lock().unwrap().addresses = addresses("", "192.0.2.1:8554");
     world.view.send_modify(|view| {

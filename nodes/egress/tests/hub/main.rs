@@ -9,6 +9,7 @@
 mod camera;
 mod demand;
 mod gate;
+mod hls;
 mod join;
 mod life;
 mod loss;

@@ -32,6 +32,9 @@ pub(crate) struct Flags {
     /// RTSP (rtspAddress).
     #[arg(long, global = true, value_name = "ADDRESS")]
     rtsp: Option<ListenAddress>,
+    /// HLS (hlsAddress).
+    #[arg(long, global = true, value_name = "ADDRESS")]
+    hls: Option<ListenAddress>,
     /// RTP over UDP (rtpAddress).
     #[arg(long, global = true, value_name = "ADDRESS")]
     rtp: Option<ListenAddress>,
@@ -79,6 +82,7 @@ impl Flags {
             ("--ice", "webrtcLocalUDPAddress", text(&self.ice)),
             ("--ice-tcp", "webrtcLocalTCPAddress", text(&self.ice_tcp)),
             ("--rtsp", "rtspAddress", text(&self.rtsp)),
+            ("--hls", "hlsAddress", text(&self.hls)),
             ("--rtp", "rtpAddress", text(&self.rtp)),
             ("--rtcp", "rtcpAddress", text(&self.rtcp)),
             ("--api", "apiAddress", text(&self.api)),

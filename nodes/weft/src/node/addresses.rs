@@ -32,6 +32,12 @@ pub struct Addresses {
     /// RTCP over UDP.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rtcp: Option<SocketAddr>,
+    /// HLS; with TLS where it equals `hls_tls`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hls: Option<SocketAddr>,
+    /// HLS over TLS.
+    #[serde(rename = "hlsTls", skip_serializing_if = "Option::is_none")]
+    pub hls_tls: Option<SocketAddr>,
     /// Control API; with TLS where it equals `api_tls`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api: Option<SocketAddr>,

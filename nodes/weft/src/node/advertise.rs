@@ -13,7 +13,7 @@ const NATS_PORT: u16 = 4222;
 /// `webrtcAdditionalHosts`, else the address this host has towards the first NATS server, else loopback.
 pub(crate) async fn addresses(config: &Config, bound: &Addresses) -> NodeAddresses {
     let given = config.fabric.advertised_host.as_deref();
-    let all = [bound.webrtc, bound.ice, bound.rtsp, bound.api];
+    let all = [bound.webrtc, bound.ice, bound.rtsp, bound.hls, bound.api];
     let open = all.into_iter().flatten().any(|a| a.ip().is_unspecified());
     let fallback = match config.webrtc_additional_hosts.first() {
         Some(host) => host.clone(),
@@ -26,6 +26,7 @@ pub(crate) async fn addresses(config: &Config, bound: &Addresses) -> NodeAddress
         ice: of(bound.ice),
         rtsp: of(bound.rtsp),
         api: of(bound.api),
+        hls: of(bound.hls),
     }
 }
 

@@ -23,7 +23,7 @@ use weft_bus::nats::Ends;
 use weft_bus::{Bus, BusState, Members, Registry};
 use weft_config::{Base, Config, Encryption, IpRule, Layers, ListenAddress, Live, TrustedProxies};
 use weft_control::{Control, Identity};
-use weft_egress::{Egress, EgressConfig, StillRoutes, Whep, WhepConfig};
+use weft_egress::{Egress, EgressConfig, Hls, StillRoutes, Whep, WhepConfig};
 use weft_gateway::Gateway;
 use weft_hooks::Hooks;
 use weft_ingest::{Ingest, IngestConfig};
@@ -76,6 +76,13 @@ impl Node {
             config.webrtc_address,
             "webrtcAddress",
             "--webrtc",
+        )?;
+        let hls = bind(
+            serves_readers && config.hls_enabled,
+            tls::HLS,
+            config.hls_address,
+            "hlsAddress",
+            "--hls",
         )?;
         let api = bind(config.api, tls::API, config.api_address, "apiAddress", "--api")?;
         let metrics = bind(
@@ -134,6 +141,8 @@ impl Node {
             rtsps: readers.and_then(|a| a.rtsps),
             rtp: readers.and_then(|a| a.rtp),
             rtcp: readers.and_then(|a| a.rtcp),
+            hls: hls.as_ref().and_then(Ports::address),
+            hls_tls: hls.as_ref().and_then(Ports::secure_address),
             api: api.as_ref().and_then(Ports::address),
             api_tls: api.as_ref().and_then(Ports::secure_address),
             metrics: metrics.as_ref().and_then(Ports::address),
@@ -174,12 +183,16 @@ impl Node {
             version: env!("CARGO_PKG_VERSION"),
             started,
         };
+        let player = egress
+            .as_ref()
+            .map(|part| Hls::new(part.egress.clone(), common.settings.clone(), common.gate.clone()));
         let view = Arc::new(View {
             identity: identity.clone(),
             bus: bus.clone(),
             shards: shards.clone(),
             ingest: ingest.clone(),
             egress: egress.as_ref().map(|p| (p.egress.clone(), p.server.handle())),
+            hls: player.clone(),
             state: state.clone(),
             http: common.http.clone(),
             tls: tls.counters.clone(),
@@ -230,6 +243,17 @@ impl Node {
                         .configure(exams)
                         .configure(own)
                         .configure(|service| watch.configure(service))
+                        .default_service(actix_web::web::to(weft_control::not_found));
+                }
+            })?);
+        }
+        if let (Some(ports), Some(hls)) = (hls, player) {
+            let face = common.face("hlsAddress", |p| &p.hls, |c| &c.allow_origins.hls);
+            web.extend(serve(ports, WEBRTC_WORKERS, &face, move || {
+                let own = hls.routes();
+                move |service: &mut actix_web::web::ServiceConfig| {
+                    service
+                        .configure(own)
                         .default_service(actix_web::web::to(weft_control::not_found));
                 }
             })?);

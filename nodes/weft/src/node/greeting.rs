@@ -54,6 +54,11 @@ impl Node {
                 _ = writeln!(text, "  {word:<9} {scheme}://{}/{stream}", host(address));
             }
         }
+        if let Some(address) = a.hls {
+            let word = std::mem::take(&mut word);
+            let base = url("http", address, a.hls_tls);
+            _ = writeln!(text, "  {word:<9} {base}/{stream}/index.m3u8   (HLS)");
+        }
         if let Some(address) = a.api {
             _ = writeln!(
                 text,

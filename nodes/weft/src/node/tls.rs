@@ -21,6 +21,8 @@ pub(crate) const WEBRTC: FaceOf = (
     |config| &config.webrtc_tls,
     keys("webrtcServerCert", "webrtcServerKey"),
 );
+/// `hlsServerCert`.
+pub(crate) const HLS: FaceOf = (|config| &config.hls_tls, keys("hlsServerCert", "hlsServerKey"));
 /// `apiServerCert`.
 pub(crate) const API: FaceOf = (|config| &config.api_tls, keys("apiServerCert", "apiServerKey"));
 /// `metricsServerCert`.

@@ -26,6 +26,7 @@ fn record(role: NodeRole, draining: bool) -> NodeRecord {
             ice: "192.0.2.7:8189".into(),
             rtsp: "[2001:db8::7]:8554".into(),
             api: String::new(),
+            hls: String::new(),
         },
         load: NodeLoad {
             publishers: 480,
@@ -164,9 +165,14 @@ fn detailed() -> NodeReport {
 /// Every message between nodes.
 pub(super) fn all() -> Vec<Sample> {
     let mut samples = vec![
-        message("node_record_ingest", record(NodeRole::Ingest, false)),
-        message("node_record_egress_draining", record(NodeRole::Egress, true)),
-        message("node_record_standalone", record(NodeRole::Standalone, false)),
+        former("node_record_ingest", record(NodeRole::Ingest, false)),
+        former("node_record_egress_draining", record(NodeRole::Egress, true)),
+        former("node_record_standalone", record(NodeRole::Standalone, false)),
+        message("node_record_hls", {
+            let mut record = record(NodeRole::Standalone, false);
+            record.addresses.hls = "media.example:8888".into();
+            record
+        }),
         message("offer_request", offer(false)),
         message("offer_request_moves", offer(true)),
         message(

@@ -131,9 +131,9 @@ fn each_service_of_ours_has_a_command_line_and_environment_that_the_program_take
                 let keys: &[&str] = match (protocol, role) {
                     ("tcp", "ingest") => &["webrtcAddress"],
                     ("udp", "ingest") => &["webrtcLocalUDPAddress"],
-                    ("tcp", "egress") => &["webrtcAddress", "rtspAddress"],
+                    ("tcp", "egress") => &["webrtcAddress", "rtspAddress", "hlsAddress"],
                     ("udp", "egress") => &["webrtcLocalUDPAddress", "rtpAddress", "rtcpAddress"],
-                    ("tcp", _) => &["webrtcAddress", "rtspAddress"],
+                    ("tcp", _) => &["webrtcAddress", "rtspAddress", "hlsAddress"],
                     _ => &["webrtcLocalUDPAddress"],
                 };
                 let inside = inside.parse()?;

@@ -137,8 +137,9 @@ impl Node {
             "RTCPADDRESS",
             "WEBRTCADDRESS",
             "RTSPADDRESS",
+            "HLSADDRESS",
         ] {
-            let given = ["--rtp", "--rtcp", "--webrtc", "--rtsp"];
+            let given = ["--rtp", "--rtcp", "--webrtc", "--rtsp", "--hls"];
             let flag = format!("--{}", key.trim_end_matches("ADDRESS").to_lowercase());
             if !(given.contains(&flag.as_str()) && service.command.contains(&flag)) {
                 environment.insert(format!("MTX_{key}"), "127.0.0.1:0".to_owned());

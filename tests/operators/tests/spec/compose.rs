@@ -54,7 +54,6 @@ async fn the_mount_is_a_file_that_weft_finds_and_the_ports_are_those_it_opens() 
         let opened = effective.lines().any(|line| {
             let line = line.replace(['"', '\''], "");
             line.contains(&format!("Address: :{inside}"))
-                || line.starts_with('#') && line.contains("HLS") && inside == "8888"
         });
         ensure!(
             opened,

@@ -27,10 +27,11 @@ pub(super) const OFFER: &str = concat!(
 );
 
 /// The keys whose ports the environment replaces.
-const ADDRESSES: [&str; 8] = [
+const ADDRESSES: [&str; 9] = [
     "WEBRTCADDRESS",
     "WEBRTCLOCALUDPADDRESS",
     "RTSPADDRESS",
+    "HLSADDRESS",
     "RTSPSADDRESS",
     "RTPADDRESS",
     "RTCPADDRESS",

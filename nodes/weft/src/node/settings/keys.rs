@@ -62,7 +62,9 @@ keys! {
         rtsp_address "rtspAddress" restart
         rtp_address "rtpAddress" restart
         rtcp_address "rtcpAddress" restart
+        hls_enabled "hls" restart
         hls_address "hlsAddress" restart
+        hls "hlsVariant, hlsSegmentCount, hlsSegmentDuration, hlsPartDuration, hlsSegmentMaxSize, hlsMuxerCloseAfter" live
         webrtc_address "webrtcAddress" restart
         webrtc_local_udp_address "webrtcLocalUDPAddress" restart
         webrtc_local_tcp_address "webrtcLocalTCPAddress" restart
@@ -72,10 +74,11 @@ keys! {
         webrtc_handshake_timeout "webrtcHandshakeTimeout" restart
         rtsp_tls "rtspEncryption, rtspsAddress, rtspServerCert, rtspServerKey" restart
         webrtc_tls "webrtcEncryption, webrtcTLSAddress, webrtcServerCert, webrtcServerKey" restart
+        hls_tls "hlsEncryption, hlsServerCert, hlsServerKey" restart
         api_tls "apiEncryption, apiServerCert, apiServerKey" restart
         metrics_tls "metricsEncryption, metricsServerCert, metricsServerKey" restart
-        trusted_proxies "rtspTrustedProxies, webrtcTrustedProxies, apiTrustedProxies, metricsTrustedProxies" live
-        allow_origins "webrtcAllowOrigins, apiAllowOrigins, metricsAllowOrigins" live
+        trusted_proxies "rtspTrustedProxies, webrtcTrustedProxies, hlsTrustedProxies, apiTrustedProxies, metricsTrustedProxies" live
+        allow_origins "webrtcAllowOrigins, hlsAllowOrigins, apiAllowOrigins, metricsAllowOrigins" live
         ice_servers "webrtcICEServers2" live
         auth "auth..., rtspAuthMethods" live
         run_on_connect "runOnConnect, runOnConnectRestart" live
@@ -178,7 +181,7 @@ mod tests {
             .lines()
             .filter_map(|line| line.strip_prefix("| `")?.split('`').next());
         let blocks = ["pathDefaults.", "paths.", "fabric.nats.", "auth"];
-        let own = |key: &&str| !blocks.iter().any(|block| key.starts_with(block)) && !key.starts_with("hls");
+        let own = |key: &&str| !blocks.iter().any(|block| key.starts_with(block));
         let mut all = 0;
         for key in rows
             .take_while(|key| *key != "fabric.limits.failedLogins")
