@@ -49,7 +49,7 @@ pub(super) async fn options(request: HttpRequest, face: web::Data<Whep>) -> Http
 
 /// `POST`: an offer to read.
 pub(super) async fn post(request: HttpRequest, payload: web::Payload, face: web::Data<Whep>) -> HttpResponse {
-    let result = read(&request, payload, &face).await;
+    let result = Box::pin(read(&request, payload, &face)).await;
     if let Err(error) = &result
         // The gate has counted and logged these.
         && !matches!(error, Error::Denied(_))
@@ -161,7 +161,7 @@ async fn read(request: &HttpRequest, payload: web::Payload, face: &Whep) -> Resu
     });
     let reached_at = request.conn_data::<ReachedAt>().map(|at| at.0);
     let shard = face.shards.pick();
-    let answer = shard.watch_at(offer, &tracks, reached_at, make).await?;
+    let answer = Box::pin(shard.watch_at(offer, &tracks, reached_at, make)).await?;
     tracing::info!(%stream, session = %known.id, %peer, "reader offered");
     Ok(created(face, &known, &client.query, answer.sdp))
 }
