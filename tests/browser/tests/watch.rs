@@ -14,6 +14,7 @@ const JUDGED: usize = 60;
 
 /// The median latency that is allowed, in ms.
 const MOST_BY_WHEP: i64 = 300;
+const MOST_BY_HLS: i64 = 2500;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_published_in_one_tab_is_seen_in_another_by_whep_at_once() -> Result<()> {
@@ -26,6 +27,27 @@ async fn what_is_published_in_one_tab_is_seen_in_another_by_whep_at_once() -> Re
     ));
     browser.picture().await?;
     ensure!(late <= MOST_BY_WHEP, "{late} ms late");
+    browser.close()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_published_in_one_tab_is_seen_in_another_by_low_latency_hls() -> Result<()> {
+    let node = Plan::new(Role::Standalone).start().await?;
+    let publish = page(&node, "cam", "source=canvas&width=640&height=360")?;
+    let (page, hls) = (node.address("webrtc")?, node.address("hls")?);
+    let watch = format!("http://{page}/cam/?mode=hls&hls=http://{hls}/cam/index.m3u8");
+    let tabs = [
+        Tab::new("publish", &publish),
+        Tab::new("hls", &watch).with("dark", true),
+    ];
+    let mut browser = Browser::open("watch-hls", &[], &tabs).await?;
+    let seen = watched(&browser, "hls", (640, 360)).await?;
+    let late = median(&seen).context("no clock could be read")?;
+    figure(format!(
+        "hls at 640x360: {late} ms late, median of {JUDGED} pictures"
+    ));
+    browser.picture().await?;
+    ensure!(late <= MOST_BY_HLS, "{late} ms late");
     browser.close()
 }
 
