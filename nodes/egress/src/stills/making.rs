@@ -14,6 +14,8 @@ use tokio::sync::{OnceCell, oneshot};
 const QUEUE: usize = 64;
 /// The part of a core that decoding may take in the long run: media of this node needs the rest.
 const SHARE: f64 = 0.14;
+/// A size that nobody has asked for this long shares no more.
+const UNASKED: Duration = Duration::from_secs(4);
 /// What one takes is the mean of about so many.
 const MEAN_OF: f64 = 16.0;
 
@@ -27,6 +29,7 @@ pub(crate) struct Variants(Vec<Variant>);
 struct Variant {
     width: Option<u32>,
     newest: Option<Arc<Snapshot>>,
+    asked: Instant,
     /// When it was begun.
     begun: Instant,
     /// One of those that share the thread.
@@ -95,6 +98,7 @@ impl Snapshots {
     fn find(&self, kept: &Kept, still: &Arc<Still>, width: Option<u32>) -> Found {
         let mut variants = variants(kept);
         let all = &mut variants.0;
+        all.retain(|v| v.width == width || v.asked.elapsed() < UNASKED);
         let at = all.iter().position(|v| v.width == width).unwrap_or_else(|| {
             // overflow: the size that was added first goes; who asks for it again has it made again.
             if all.len() >= MAX_VARIANTS {
@@ -103,6 +107,7 @@ impl Snapshots {
             all.push(Variant {
                 width,
                 newest: None,
+                asked: Instant::now(),
                 begun: Instant::now(),
                 _sharing: self.pace.join(),
                 making: None,
@@ -110,6 +115,7 @@ impl Snapshots {
             all.len() - 1
         });
         let variant = &mut all[at];
+        variant.asked = Instant::now();
         if let Some(newest) = variant.newest.as_ref().filter(|newest| newest.still.is(still)) {
             return Found::Ready(Arc::clone(newest));
         }
