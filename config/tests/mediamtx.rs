@@ -81,7 +81,7 @@ fn keys_of_what_is_not_served_are_told_of_once_and_only_when_they_ask_for_someth
         notices_of_quiet,
         [
             "recordPath: stands above the paths and so means all; write it in 'pathDefaults'",
-            "hlsSegmentDuration, recordPath, rpiCameraFPS, rtmp, rtmpAddress: of what is not served yet (HLS, RTMP, recording, \
+            "recordPath, rpiCameraFPS, rtmp, rtmpAddress: of what is not served yet (RTMP, recording, \
              the Raspberry Pi camera); written with the values that they have anyway, without effect",
         ]
     );

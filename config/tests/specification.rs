@@ -103,14 +103,13 @@ fn the_development_file_gives_its_ports_and_two_paths_that_wait_for_a_publisher(
         assert_eq!(path.start_timeout(), Duration::from_secs(10));
         assert_eq!(path.on_demand_close_after, Duration::from_secs(10));
     }
-    // The address that is said twice deserves no word, and ports that are the defaults of what is not served one together.
+    // The address that is said twice deserves no word, and a port that is the default of what is not served one.
     assert_eq!(
         config.notices(),
         [
             "listen: an old name; write 'webrtcAddress'",
             "listenTLS: an old name; write 'webrtcTLSAddress'",
-            "hlsAddress, rtmpAddress: of what is not served yet (HLS, RTMP); written with the values that they have anyway, \
-             without effect",
+            "rtmpAddress: of what is not served yet (RTMP); written with the values that they have anyway, without effect",
         ]
     );
 }

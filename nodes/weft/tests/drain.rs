@@ -287,9 +287,9 @@ async fn a_node_whose_name_is_in_use_does_not_start_and_says_where_the_other_is(
     let code = second.process().wait(SOON).await?.code();
     let log = second.process().log();
     ensure!(code == Some(1), "{code:?}: {log}");
-    let rtsp = first.address("rtsp")?;
+    let at = first.address("webrtc")?;
     ensure!(
-        log.contains(&format!("in use by another run of it at {rtsp}")) && log.contains("fabric.nodeName"),
+        log.contains(&format!("in use by another run of it at {at}")) && log.contains("fabric.nodeName"),
         "{log}"
     );
     Ok(())

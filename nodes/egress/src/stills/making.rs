@@ -190,11 +190,10 @@ fn work(queue: &Receiver<Job>, pace: &Pace, counters: &StillCounters) {
 }
 
 /// What this thread has had of a processor so far: on a node that is busy the clock would count others' work too. Zero where
-/// the kernel does not say (proc(5): `/proc/thread-self/schedstat`, in nanoseconds), and then nothing is held back.
+/// the system does not say, and then nothing is held back.
 fn processor_time() -> Duration {
-    let counted = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
-    let nanos = counted.split(' ').next().and_then(|field| field.parse().ok());
-    Duration::from_nanos(nanos.unwrap_or(0))
+    let had = nix::time::clock_gettime(nix::time::ClockId::CLOCK_THREAD_CPUTIME_ID);
+    had.map_or(Duration::ZERO, Duration::from)
 }
 
 /// How often a picture of one stream in one width may be made anew: all that are kept get the same part of the share.
