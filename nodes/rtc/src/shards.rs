@@ -284,6 +284,17 @@ impl ShardHandle {
         reached_at: Option<IpAddr>,
         make: MakeSource,
     ) -> Result<WatchAnswer, Error> {
+        // The core is kilobytes that its callers need not carry along.
+        Box::pin(self.watched(offer_sdp, tracks, reached_at, make)).await
+    }
+
+    async fn watched(
+        &self,
+        offer_sdp: String,
+        tracks: &[TrackInfo],
+        reached_at: Option<IpAddr>,
+        make: MakeSource,
+    ) -> Result<WatchAnswer, Error> {
         let watch = Watch::new(&offer_sdp, tracks)?;
         let (plain, text) = watch.plain()?;
         let (mut core, answered, _, place) = self.core(&plain, &text, reached_at, true).await?;

@@ -111,11 +111,8 @@ impl Muxer {
                     Some(CloseReason::Shutdown) => {
                         self.finish(No::Refused(Refusal::Unavailable(AGAIN)), false);
                     }
-                    Some(_) => {
-                        if self.finish(No::Refused(Refusal::NotFound), true) {
-                            sleep(LAST_WORDS).await;
-                        }
-                    }
+                    Some(_) if self.finish(No::Refused(Refusal::NotFound), true) => sleep(LAST_WORDS).await,
+                    Some(_) => {}
                 }
             }
             Err(refusal) => {
