@@ -239,7 +239,7 @@ fn list(value: &Value) -> Vec<f64> {
 /// Debian's FFmpeg reads and decodes pictures and sound for so long.
 async fn ffprobe(url: &str, seconds: u64) -> Result<()> {
     let output = tokio::process::Command::new("ffprobe")
-        .args(["-v", "warning", "-read_intervals", &format!("%+{seconds}")])
+        .args(["-v", "repeat+warning", "-read_intervals", &format!("%+{seconds}")])
         .args([
             "-show_entries",
             "frame=media_type,stream_index,best_effort_timestamp_time",

@@ -87,12 +87,11 @@ async fn a_key_unit_is_a_file_of_its_own() {
 
 #[actix_web::test]
 async fn what_is_not_there_yet_or_at_all_or_no_picture_is_told_apart() {
-    let mut config = Config::default();
-    config.paths = Paths::new(
-        ["cam", "waiting", "sound", "bent", "nobody"]
-            .map(PathConf::named)
-            .to_vec(),
-    );
+    let names = ["cam", "waiting", "sound", "bent", "nobody"];
+    let config = Config {
+        paths: Paths::new(names.map(PathConf::named).to_vec()),
+        ..Config::default()
+    };
     let scene = Scene::with(config);
     let mut lamp = scene.lamp("cam").await;
     lamp.flash(SMALL);
