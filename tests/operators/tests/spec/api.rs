@@ -140,9 +140,15 @@ async fn the_webrtc_port_and_metrics_show_what_goes_on() -> Result<()> {
     let page = weft.ask("GET", "/").await?;
     ensure!(page.status == 200, "{}", page.status);
     let kind = page.header("content-type").unwrap_or_default();
+    ensure!(kind.starts_with("text/html"), "{kind}");
+    // What it shows comes live; that it shows the streams is seen in a browser elsewhere.
+    const SCRIPT: &str = "/weft-pages/dashboard.js";
+    ensure!(page.text().contains(SCRIPT), "no script in {}", page.text());
+    let script = weft.ask("GET", SCRIPT).await?;
     ensure!(
-        kind.starts_with("text/html") && page.text().contains("/v3/paths/list"),
-        "{kind}"
+        script.status == 200 && script.text().contains("/v3/live"),
+        "{}",
+        script.status
     );
     let metrics = weft.address("metrics")?;
     for name in [
