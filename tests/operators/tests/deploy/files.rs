@@ -265,7 +265,7 @@ fn haproxy_leads_to_nodes_that_are_there_and_asks_what_they_answer() -> Result<(
     used.sort();
     backends.sort();
     ensure!(
-        servers == 6 && used == backends,
+        servers == 8 && used == backends,
         "{servers} servers, {backends:?}, {used:?}"
     );
     let front = services["services"]["front"]["ports"].to_string();
