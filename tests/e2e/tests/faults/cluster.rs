@@ -42,7 +42,8 @@ async fn nodes_and_servers_die_and_hang_and_readers_hardly_notice() -> Result<()
     rows.push(ingest_killed(&mut fabric, rounds).await?);
     rows.push(egress_killed(&mut fabric, rounds).await?);
     rows.push(ingest_hung(&mut fabric, rounds).await?);
-    let (row, latency) = egress_hung(&mut fabric, rounds).await?;
+    // What decides is the middle one of three at least: a question that was lost with the old connection costs a second.
+    let (row, latency) = egress_hung(&mut fabric, rounds.max(3)).await?;
     rows.push(row);
     rows.push(vanished?);
     table::publish("1-cluster", &rows)?;
