@@ -1,9 +1,10 @@
-// Opens tabs of one Chromium and reports what their pages show, one line of JSON each, until SIGTERM. What is to be seen is
-// the tests' matter.
-// Usage: drive.cjs PLAN, a JSON file: { out, flags, tabs: [{ name, url, click, denied, dark, viewport }] }
+// Opens tabs of one Chromium or one Firefox and reports what their pages show, one line of JSON each, until SIGTERM. What is
+// to be seen is the tests' matter. Firefox knows neither `denied` nor `dark`.
+// Usage: drive.cjs PLAN, a JSON file: { out, browser, flags, tabs: [{ name, url, click, denied, dark, viewport }] }
 // SIGUSR2: a picture of each tab, out/{tab}-{number}.png, and a line that says so.
 const { chromium } = require('playwright-core');
 const { readFileSync } = require('node:fs');
+const firefox = require('./firefox.cjs');
 
 const plan = JSON.parse(readFileSync(process.argv[2], 'utf8'));
 const say = (line) => console.log(JSON.stringify({ at: Date.now(), ...line }));
@@ -59,6 +60,7 @@ function observe() {
       time: video?.currentTime ?? 0,
       frames: video?.getVideoPlaybackQuality().totalVideoFrames ?? 0,
       figures: window.weftFigures ?? null,
+      fault: video?.error ? `${video.error.code} ${video.error.message}` : '',
       shown: shown.splice(0),
     };
   };
@@ -70,6 +72,14 @@ function observe() {
       followed.add(video);
     }
   }, 50);
+}
+
+function launch() {
+  if (plan.browser === 'firefox') return firefox.launch(process.env.WEFT_FIREFOX || '/usr/bin/firefox-esr', plan.flags);
+  return chromium.launch({
+    executablePath: process.env.WEFT_CHROMIUM || '/usr/bin/chromium',
+    args: ['--no-sandbox', '--disable-gpu', '--autoplay-policy=no-user-gesture-required', ...plan.flags],
+  });
 }
 
 async function open(browser, tab) {
@@ -97,10 +107,7 @@ async function open(browser, tab) {
 }
 
 (async () => {
-  const browser = await chromium.launch({
-    executablePath: process.env.WEFT_CHROMIUM || '/usr/bin/chromium',
-    args: ['--no-sandbox', '--disable-gpu', '--autoplay-policy=no-user-gesture-required', ...plan.flags],
-  });
+  const browser = await launch();
   const tabs = [];
   let pictures = 0;
   process.on('SIGUSR2', async () => {

@@ -1,5 +1,5 @@
-//! Chromium as a child process with a tab for each page, and what each tab showed, moment by moment. What it should have
-//! shown is the tests' matter.
+//! Chromium or Firefox as a child process with a tab for each page, and what each tab showed, moment by moment. What it should
+//! have shown is the tests' matter.
 
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
@@ -61,6 +61,8 @@ pub(crate) struct Seen {
     pub(crate) frames: u64,
     /// The page's own figures.
     pub(crate) figures: Option<Value>,
+    /// What the video element says is wrong, empty where nothing is.
+    pub(crate) fault: String,
     /// Pictures shown since the moment before: when, and how old by the clock in them.
     pub(crate) shown: Vec<(u64, Option<i64>)>,
 }
@@ -79,13 +81,23 @@ pub(crate) const FAKE_CAMERA: &str = "--use-fake-device-for-media-stream";
 pub(crate) const SAYS_YES: &str = "--use-fake-ui-for-media-stream";
 
 impl Browser {
-    /// Opens the tabs in this order; pictures go to `target/browser/{name}`.
+    /// Opens the tabs in this order in a Chromium; pictures go to `target/browser/{name}`.
     pub(crate) async fn open(name: &str, flags: &[&str], tabs: &[Tab]) -> Result<Self> {
+        Self::start(name, "chromium", flags, tabs).await
+    }
+
+    /// The same in a Firefox, which has no fake devices.
+    pub(crate) async fn firefox(name: &str, tabs: &[Tab]) -> Result<Self> {
+        Self::start(name, "firefox", &[], tabs).await
+    }
+
+    async fn start(name: &str, browser: &str, flags: &[&str], tabs: &[Tab]) -> Result<Self> {
         let folder = tools::scratch("browser")?.join(name);
         drop(std::fs::remove_dir_all(&folder));
         std::fs::create_dir_all(&folder)?;
         let plan = json!({
             "out": folder,
+            "browser": browser,
             "flags": flags,
             "tabs": tabs.iter().map(|tab| tab.plan.clone()).collect::<Vec<_>>(),
         });

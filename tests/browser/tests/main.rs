@@ -1,8 +1,10 @@
-//! The pages in a real Chromium against real nodes: what they show, how late, and what they say when something is wrong.
+//! The pages in a real Chromium and a real Firefox against real nodes: what they show, how late, and what they say when
+//! something is wrong.
 //! Pictures of each stay in `target/browser` to be looked at.
 
 mod browser;
 mod fabric;
+mod firefox;
 mod publish;
 mod watch;
 mod words;

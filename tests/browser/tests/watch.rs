@@ -14,7 +14,7 @@ const JUDGED: usize = 60;
 
 /// The median latency that is allowed, in ms.
 const MOST_BY_WHEP: i64 = 300;
-const MOST_BY_HLS: i64 = 2500;
+pub(crate) const MOST_BY_HLS: i64 = 2500;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_published_in_one_tab_is_seen_in_another_by_whep_at_once() -> Result<()> {
@@ -96,7 +96,7 @@ async fn watched(browser: &Browser, tab: &str, size: (u32, u32)) -> Result<Vec<S
 }
 
 /// How late the pictures were, by the clock in them: the middle of all that could be read.
-fn median(seen: &[Seen]) -> Option<i64> {
+pub(crate) fn median(seen: &[Seen]) -> Option<i64> {
     let all = seen.iter().flat_map(|seen| &seen.shown);
     let mut late: Vec<i64> = all.filter_map(|(_, late)| *late).collect();
     late.sort_unstable();
