@@ -44,6 +44,20 @@ async fn half_a_request_is_waited_for_as_long_and_told() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn half_a_first_request_is_told_as_well_also_when_it_began_late() {
+    let server = mock::start();
+    for late in [0, 50, 9000] {
+        let mut client = Client::connect(&server).await;
+        let began = Instant::now();
+        tokio::time::sleep(Duration::from_millis(late)).await;
+        client.send(b"DESCRIBE rtsp://h/demo RTSP/1.0\r\nCSe").await;
+        let answer = client.until_closed().await.expect("closed without a word");
+        assert_eq!(answer.status, 408);
+        assert_eq!(secs(began.elapsed()), 10);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn bytes_that_drip_do_not_stretch_the_limit() {
     let server = mock::start();
     let mut client = Client::connect(&server).await;
