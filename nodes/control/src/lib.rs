@@ -12,6 +12,7 @@ mod info;
 mod keys;
 mod lists;
 mod metrics;
+mod muxers;
 mod nodes;
 mod notice;
 mod openapi;

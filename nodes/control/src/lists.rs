@@ -1,8 +1,9 @@
-//! The routes that show the fabric: streams, nodes and sessions, each list in pages, each item by its name.
+//! The routes that show the fabric: streams, nodes, sessions and HLS muxers, each list in pages, each item by its name.
 //! All are taken from one snapshot, and all say how old it is.
 
 use crate::error::Error;
 use crate::fabric::{Connection, Session, Snapshot, Stream};
+use crate::muxers::HlsMuxer;
 use crate::nodes::Node;
 use crate::page::{Page, PageQuery};
 use crate::path::Path;
@@ -14,7 +15,7 @@ use actix_web::{HttpResponse, web};
 use serde::Serialize;
 use std::collections::BTreeSet;
 use weft_bus::RequestError;
-use weft_wire::{NodeName, StreamName};
+use weft_wire::{MuxerReport, NodeName, StreamName};
 
 /// How old the view is, in seconds.
 const VIEW_AGE: &str = "Weft-View-Age";
@@ -198,4 +199,30 @@ pub(crate) async fn connection(
     let found = snapshot.connection(id).filter(of_kind);
     let found = found.ok_or(Error::NotFound("connection"))?;
     Ok(answer(&snapshot, RtspConn::new(&found)))
+}
+
+/// `GET /v3/hlsmuxers/list`.
+pub(crate) async fn muxers(
+    control: web::Data<Control>,
+    query: web::Query<PageQuery>,
+) -> Result<HttpResponse, Error> {
+    let snapshot = control.fabric.snapshot().await;
+    let all = snapshot.muxers();
+    let all = all.iter().filter_map(|muxers| HlsMuxer::of(muxers));
+    Ok(page(&snapshot, query.cut(all.collect())?))
+}
+
+/// `GET /v3/hlsmuxers/get/{name}`.
+pub(crate) async fn muxer(
+    control: web::Data<Control>,
+    name: web::Path<String>,
+) -> Result<HttpResponse, Error> {
+    let name = StreamName::new(name.as_str()).map_err(|e| Error::BadRequest(e.to_string()))?;
+    let snapshot = control.fabric.snapshot().await;
+    let all = snapshot.muxers();
+    let of_it = |muxers: &&Vec<(_, &MuxerReport)>| muxers.iter().any(|(_, muxer)| muxer.stream == name);
+    let found = all.iter().find(of_it).and_then(|muxers| HlsMuxer::of(muxers));
+    found
+        .map(|muxer| answer(&snapshot, muxer))
+        .ok_or(Error::NotFound("muxer"))
 }

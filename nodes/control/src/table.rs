@@ -1,12 +1,13 @@
 //! The table of routes, with what the OpenAPI file says of each. MediaMTX's routes of servers that are not there (RTMP, SRT,
-//! MoQ, recordings, forwards) are not there either, as they are not in MediaMTX while those are off; nor are lists of HLS, whose
-//! muxers are among the readers of their paths.
+//! MoQ, recordings, forwards) are not there either, as they are not in MediaMTX while those are off; nor are sessions of HLS: our
+//! URLs are plain, and who asks for a playlist now and who did a moment ago is not told apart.
 
 use crate::dashboard::{self, StreamEvents};
 use crate::endpoint::Endpoint;
 use crate::health::{self, Health};
 use crate::info::{self, Info};
 use crate::lists;
+use crate::muxers::HlsMuxer;
 use crate::nodes::Node;
 use crate::openapi;
 use crate::orders::{self, Done, Left};
@@ -31,6 +32,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
     ] {
         table.extend(rtsp(word, kind, tls));
     }
+    table.extend(hls());
     table.extend(live());
     table.extend(config_api::endpoints());
     table
@@ -213,6 +215,25 @@ fn rtsp(word: &str, kind: SessionKind, tls: bool) -> Vec<Endpoint> {
         .fails(400, BAD_ID)
         .fails(404, "There is no such session"),
         kick(format!("/{word}sessions/kick/{{id}}"), kind),
+    ]
+}
+
+fn hls() -> Vec<Endpoint> {
+    vec![
+        Endpoint::get(
+            "/hlsmuxers/list",
+            lists::muxers,
+            "The streams that are made into HLS on some node, oldest first",
+        )
+        .lists::<HlsMuxer>("Muxers"),
+        Endpoint::get(
+            "/hlsmuxers/get/{name:.*}",
+            lists::muxer,
+            "A stream that is made into HLS",
+        )
+        .gives::<HlsMuxer>("It")
+        .fails(400, BAD_NAME)
+        .fails(404, "Nobody watches it over HLS"),
     ]
 }
 

@@ -39,7 +39,7 @@ mod wishes;
 pub use config::EgressConfig;
 pub use counters::Counters;
 pub use egress::Egress;
-pub use hls::{Hls, MuxerView};
+pub use hls::Hls;
 pub use life::HubState;
 pub use stills::{STILL_ROUTES, StillCounters, StillRoutes, Stills};
 pub use views::{HubView, ReaderView, TapView};

@@ -31,8 +31,8 @@ pub use node_messages::{
     PublisherWord, ResourceMethod, ResourceReply, ResourceRequest, SessionSecret,
 };
 pub use report::{
-    ConnectionReport, HubReport, IdleReport, NodeReport, PublisherReport, ReaderReport, ReportRequest,
-    SessionDetail, StreamEvent,
+    ConnectionReport, HubReport, IdleReport, MuxerReport, NodeReport, PublisherReport, ReaderReport,
+    ReportRequest, SessionDetail, StreamEvent,
 };
 pub use subject::{MediaClass, NodeVerb, StreamVerb, Subject};
 pub use time::{CaptureSource, CaptureTime, ClockRate, MediaTime, SentTime};

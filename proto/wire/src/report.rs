@@ -134,6 +134,25 @@ positional! {
 }
 
 positional! {
+    /// A stream that is made into HLS.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub struct MuxerReport {
+        /// The stream's name.
+        pub stream: StreamName,
+        /// Its id, which is that of the reader that takes the stream's units for it.
+        pub id: SessionId,
+        /// When it was opened, µs UTC.
+        pub created: i64,
+        /// When it was last asked for something, µs UTC.
+        pub last_request: i64,
+        /// Bytes of playlists and media that it has answered with.
+        pub bytes_sent: u64,
+        /// Access units kept from it because it was too slow.
+        pub discarded: u64,
+    }
+}
+
+positional! {
     /// Something that has happened to a stream on a node.
     #[derive(Debug, Clone, PartialEq, Eq)]
     pub struct StreamEvent {
@@ -168,6 +187,8 @@ positional! {
         pub cpu_ms: u64 = 0,
         /// What has happened to the stream that was asked for, oldest first.
         pub events: Vec<StreamEvent> = Vec::new(),
+        /// Streams that are made into HLS.
+        pub muxers: Vec<MuxerReport> = Vec::new(),
     }
 }
 

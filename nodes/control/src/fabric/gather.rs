@@ -81,6 +81,7 @@ impl Asker {
             whole.hubs.extend(page.hubs);
             whole.idle.extend(page.idle);
             whole.connections.extend(page.connections);
+            whole.muxers.extend(page.muxers);
             whole.cpu_ms = whole.cpu_ms.max(page.cpu_ms);
             match page.next {
                 Some(next) if next > from => from = next,

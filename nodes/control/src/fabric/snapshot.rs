@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use weft_bus::Registered;
 use weft_wire::{
-    ConnectionReport, Guest, HubReport, NodeName, NodeRecord, NodeReport, PublisherReport, ReaderReport,
-    SessionId, StreamName, StreamState,
+    ConnectionReport, Guest, HubReport, MuxerReport, NodeName, NodeRecord, NodeReport, PublisherReport,
+    ReaderReport, SessionId, StreamName, StreamState,
 };
 
 /// A node as known now.
@@ -249,6 +249,19 @@ impl Snapshot {
             // One that has begun to read between two looks is there as a reader first.
             publishers.chain(readers).chain(idle)
         })
+    }
+
+    /// The streams that are made into HLS, each with its muxers by node, that of the oldest first.
+    pub(crate) fn muxers(&self) -> Vec<Vec<(&NodeName, &MuxerReport)>> {
+        let mut streams: BTreeMap<&StreamName, Vec<(&NodeName, &MuxerReport)>> = BTreeMap::new();
+        for (node, report) in &self.reports {
+            for muxer in &report.muxers {
+                streams.entry(&muxer.stream).or_default().push((node, muxer));
+            }
+        }
+        let mut all: Vec<_> = streams.into_values().collect();
+        all.sort_by_key(|muxers| muxers.iter().map(|(_, muxer)| muxer.created).min());
+        all
     }
 
     /// RTSP connections with TLS or without, oldest first.

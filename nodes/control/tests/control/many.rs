@@ -333,3 +333,32 @@ async fn paths_of_the_configuration_are_listed_while_idle_and_name_their_entry()
     assert_eq!(world.get("out1", "/v3/paths/get/hall").await.1, list["items"][1]);
     assert_eq!(world.get("out1", "/v3/paths/get/attic").await.0, 404);
 }
+
+#[actix_rt::test]
+async fn a_stream_that_two_nodes_make_into_hls_is_one_muxer_with_every_field_of_mediamtx() {
+    let world = World::new(&THREE).await;
+    world.mux("out2", "exam/17", 1, 2, 1_000);
+    world.mux("out1", "demo", 2, 9, 5);
+    world.mux("out1", "exam/17", 5, 7, 500);
+    for at in ["in", "out1", "out2"] {
+        let (status, muxer) = world.get(at, "/v3/hlsmuxers/get/exam/17").await;
+        assert_eq!(status, 200);
+        assert_eq!(
+            muxer,
+            json!({
+                "path": "exam/17",
+                "created": "2023-09-05T01:00:01.5Z", "lastRequest": "2023-09-05T01:00:07.5Z",
+                "outboundBytes": 1_500, "outboundFramesDiscarded": 6, "bytesSent": 1_500,
+                "nodes": ["out1", "out2"],
+            })
+        );
+        let (_, list) = world.get(at, "/v3/hlsmuxers/list").await;
+        assert_eq!(names(&list, "path"), ["exam/17", "demo"], "oldest first");
+        assert_eq!((&list["itemCount"], &list["pageCount"]), (&json!(2), &json!(1)));
+    }
+    let (_, page) = world.get("in", "/v3/hlsmuxers/list?itemsPerPage=1&page=1").await;
+    assert_eq!(page["items"][0]["path"], "demo");
+    let (status, body) = world.get("in", "/v3/hlsmuxers/get/nobody").await;
+    assert_eq!(status, 404);
+    assert_eq!(body["error"], "muxer not found");
+}

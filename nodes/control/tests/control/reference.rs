@@ -92,6 +92,7 @@ async fn fabric() -> (World, Publication) {
         connection(0xc0, false, Some(0x21)),
         connection(0xc1, true, Some(0x22)),
     ];
+    world.mux("egress-1", "exam/17", 60, 80, 64_000);
     let live = Live::default();
     let place = world.places.get_mut("egress-1").unwrap();
     place.control = place.control.clone().guarded(live.clone(), Gate::new(live));

@@ -27,9 +27,9 @@ use weft_bus::{
 use weft_control::{Control, Identity, NodeView, SessionKind, SessionLine};
 use weft_wire::{
     ClockRate, CloseReply, CloseRequest, Codec, ConnectionReport, DrainReply, DrainRequest, Epoch, HubReport,
-    IdleReport, Incarnation, NodeAddresses, NodeLimits, NodeLoad, NodeName, NodeRecord, NodeReport, NodeRole,
-    OwnerInfo, PublisherReport, ReaderReport, ReportRequest, SessionDetail, SessionId, StreamEvent,
-    StreamName, StreamRecord, StreamState, TrackId, TrackInfo,
+    IdleReport, Incarnation, MuxerReport, NodeAddresses, NodeLimits, NodeLoad, NodeName, NodeRecord,
+    NodeReport, NodeRole, OwnerInfo, PublisherReport, ReaderReport, ReportRequest, SessionDetail, SessionId,
+    StreamEvent, StreamName, StreamRecord, StreamState, TrackId, TrackInfo,
 };
 
 /// When everything began.
@@ -56,6 +56,7 @@ pub(crate) struct Fake {
     /// With the first page.
     pub(crate) idle: Mutex<Vec<IdleReport>>,
     pub(crate) connections: Mutex<Vec<ConnectionReport>>,
+    pub(crate) muxers: Mutex<Vec<MuxerReport>>,
     pub(crate) problems: Mutex<Vec<String>>,
     pub(crate) events: Mutex<Vec<(StreamName, StreamEvent)>>,
     pub(crate) cpu_ms: AtomicU64,
@@ -102,6 +103,11 @@ impl Fake {
             },
             cpu_ms: self.cpu_ms.load(Relaxed),
             events: vec![],
+            muxers: if from == 0 {
+                self.muxers.lock().unwrap().clone()
+            } else {
+                vec![]
+            },
         }
     }
 
@@ -283,6 +289,7 @@ impl World {
             hubs: Mutex::default(),
             idle: Mutex::default(),
             connections: Mutex::default(),
+            muxers: Mutex::default(),
             problems: Mutex::default(),
             events: Mutex::default(),
             cpu_ms: AtomicU64::new(0),
@@ -394,6 +401,19 @@ impl World {
             readers: readers.collect(),
         };
         self.fake(at).hubs.lock().unwrap().push(hub);
+    }
+
+    /// A stream that a node makes into HLS, opened and last asked for so many seconds after the beginning.
+    pub(crate) fn mux(&self, at: &str, name: &str, opened: i64, asked: i64, bytes_sent: u64) {
+        let muxer = MuxerReport {
+            stream: stream(name),
+            id: session(0x31),
+            created: SINCE + opened * 1_000_000,
+            last_request: SINCE + asked * 1_000_000,
+            bytes_sent,
+            discarded: 3,
+        };
+        self.fake(at).muxers.lock().unwrap().push(muxer);
     }
 
     pub(crate) async fn call(&self, at: &str, request: TestRequest) -> ServiceResponse {

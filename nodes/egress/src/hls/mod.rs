@@ -10,6 +10,7 @@ mod http;
 mod muxer;
 mod playlist;
 mod rendition;
+mod report;
 mod sound;
 mod stream;
 mod viewers;
@@ -28,9 +29,7 @@ use crate::egress::Egress;
 use counters::Counters;
 use muxer::Muxer;
 use std::collections::HashMap;
-use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
 use stream::Shape;
 use tokio::runtime::Handle;
 use viewers::Viewers;
@@ -53,21 +52,6 @@ pub(super) struct Inner {
     muxers: Mutex<HashMap<StreamName, Arc<Muxer>>>,
     viewers: Viewers,
     counters: Counters,
-}
-
-/// A muxer as lists show it.
-#[derive(Debug, Clone)]
-pub struct MuxerView {
-    /// Its id as a reader of its stream.
-    pub id: uuid::Uuid,
-    /// The stream.
-    pub stream: StreamName,
-    /// When it was opened.
-    pub created: SystemTime,
-    /// When it was last asked for something.
-    pub last_request: SystemTime,
-    /// Bytes of playlists and media it has answered with.
-    pub bytes_sent: u64,
 }
 
 impl Hls {
@@ -94,21 +78,6 @@ impl Hls {
     pub fn routes(&self) -> impl FnOnce(&mut actix_web::web::ServiceConfig) + use<> {
         let hls = self.clone();
         move |service| http::configure(hls, service)
-    }
-
-    /// The muxers, sorted by stream.
-    #[must_use]
-    pub fn muxers(&self) -> Vec<MuxerView> {
-        let view = |muxer: &Arc<Muxer>| MuxerView {
-            id: muxer.id,
-            stream: muxer.stream.clone(),
-            created: muxer.created,
-            last_request: muxer.asked(),
-            bytes_sent: muxer.sent.load(Relaxed),
-        };
-        let mut views: Vec<MuxerView> = self.inner.muxers().values().map(view).collect();
-        views.sort_by(|a, b| a.stream.cmp(&b.stream));
-        views
     }
 
     /// Each counter: metric name, help, value.

@@ -77,9 +77,9 @@ async fn a_muxer_is_opened_by_the_first_request_and_closed_a_minute_after_the_la
     sleep(s(50)).await;
     assert_eq!(get!(hls, "video.m3u8").0, 200);
     sleep(s(50)).await;
-    assert_eq!(hls.muxers().len(), 1);
+    assert_eq!(hls.report(&[]).len(), 1);
     sleep(s(30)).await;
-    assert!(hls.muxers().is_empty() && egress.hubs().is_empty() && egress.readers() == 0);
+    assert!(hls.report(&[]).is_empty() && egress.hubs().is_empty() && egress.readers() == 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -139,7 +139,7 @@ async fn the_end_of_a_stream_is_told_and_then_there_is_nothing() {
     assert!(text.ends_with("#EXT-X-ENDLIST\n"), "{text}");
     assert_eq!(get!(hls, "index.m3u8").0, 404);
     sleep(s(20)).await;
-    assert!(hls.muxers().is_empty());
+    assert!(hls.report(&[]).is_empty());
     assert_eq!(get!(hls, "video.m3u8").0, 404);
 }
 

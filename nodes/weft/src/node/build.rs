@@ -247,7 +247,7 @@ impl Node {
                 }
             })?);
         }
-        if let (Some(ports), Some(hls)) = (hls, player) {
+        if let (Some(ports), Some(hls)) = (hls, player.clone()) {
             let face = common.face("hlsAddress", |p| &p.hls, |c| &c.allow_origins.hls);
             web.extend(serve(ports, WEBRTC_WORKERS, &face, move || {
                 let own = hls.routes();
@@ -273,6 +273,7 @@ impl Node {
             ingest: ingest.clone(),
             egress: egress.as_ref().map(|p| p.egress.clone()),
             whep,
+            hls: player,
             rtsp: egress.as_ref().map(|p| p.server.handle()),
             hooks: common.hooks.clone(),
         };

@@ -3,10 +3,11 @@
 
 use super::whole::Whole;
 use weft_wire::{
-    ConnectionReport, HubReport, IdleReport, NodeReport, PublisherReport, ReaderReport, SessionDetail,
+    ConnectionReport, HubReport, IdleReport, MuxerReport, NodeReport, PublisherReport, ReaderReport,
+    SessionDetail,
 };
 
-/// Entries of a page: publishers, hubs, idle sessions, connections.
+/// Entries of a page: publishers, hubs, idle sessions, connections, muxers.
 const PAGE_ENTRIES: usize = 300;
 /// Bytes of a page, as estimated.
 const PAGE_BYTES: usize = 500_000;
@@ -21,6 +22,7 @@ enum Entry {
     Hub(HubReport),
     Idle(IdleReport),
     Connection(ConnectionReport),
+    Muxer(MuxerReport),
 }
 
 impl Entry {
@@ -32,7 +34,7 @@ impl Entry {
             }
             Self::Hub(hub) => ENTRY + hub.readers.iter().map(reader_weight).sum::<usize>(),
             Self::Idle(idle) => ENTRY + reader_weight(&idle.reader),
-            Self::Connection(_) => READER,
+            Self::Connection(_) | Self::Muxer(_) => READER,
         }
     }
 }
@@ -52,6 +54,7 @@ pub(crate) fn page(whole: Whole, from: u32) -> NodeReport {
         .chain(whole.hubs.into_iter().flat_map(pieces).map(Entry::Hub))
         .chain(whole.idle.into_iter().map(Entry::Idle))
         .chain(whole.connections.into_iter().map(Entry::Connection))
+        .chain(whole.muxers.into_iter().map(Entry::Muxer))
         .collect();
     let all = entries.len();
     let from = usize::try_from(from).unwrap_or(usize::MAX).min(all);
@@ -77,6 +80,7 @@ pub(crate) fn page(whole: Whole, from: u32) -> NodeReport {
             Entry::Hub(hub) => page.hubs.push(hub),
             Entry::Idle(idle) => page.idle.push(idle),
             Entry::Connection(connection) => page.connections.push(connection),
+            Entry::Muxer(muxer) => page.muxers.push(muxer),
         }
     }
     page

@@ -75,12 +75,17 @@ fn read(whole: &Whole) -> (Whole, usize) {
         let page = page(whole.clone(), at);
         let size = page.encode().len();
         assert!(size <= PAGE_BYTES, "{size} bytes in a page");
-        let entries = page.publishers.len() + page.hubs.len() + page.idle.len() + page.connections.len();
+        let entries = page.publishers.len()
+            + page.hubs.len()
+            + page.idle.len()
+            + page.connections.len()
+            + page.muxers.len();
         assert!(entries <= PAGE_ENTRIES);
         read.publishers.extend(page.publishers);
         read.hubs.extend(page.hubs);
         read.idle.extend(page.idle);
         read.connections.extend(page.connections);
+        read.muxers.extend(page.muxers);
         pages += 1;
         from = page.next;
     }
@@ -110,11 +115,20 @@ fn pages_together_are_everything_once_and_in_order() {
         bytes_received: i as u64,
         bytes_sent: u64::MAX,
     };
+    let muxer = |i: usize| MuxerReport {
+        stream: StreamName::new(format!("cam/{i}")).unwrap(),
+        id: SessionId([9; 16]),
+        created: i64::MAX,
+        last_request: i64::MAX,
+        bytes_sent: i as u64,
+        discarded: u64::MAX,
+    };
     let whole = Whole {
         publishers: (0..650).map(publisher).collect(),
         hubs: (0..700).map(|i| hub(i, i % 40)).collect(),
         idle: (0..400).map(idle).collect(),
         connections: (0..500).map(connection).collect(),
+        muxers: (0..350).map(muxer).collect(),
     };
     let (read, pages) = read(&whole);
     assert_eq!(read, whole);

@@ -117,6 +117,7 @@ async fn report(state: &State, request: ReportRequest) -> NodeReport {
     // Readers before sessions: who has begun to read in between is a reader at the next look.
     let hubs = parts.egress.as_ref().map(|egress| egress.report());
     let mut hubs = hubs.unwrap_or_default();
+    let muxers = parts.hls.as_ref().map(|hls| hls.report(&hubs));
     let joining = parts.whep.as_ref().map(|whep| whep.complete(&mut hubs));
     let rtsp = parts.rtsp.as_ref();
     let whole = Whole::of(
@@ -125,7 +126,8 @@ async fn report(state: &State, request: ReportRequest) -> NodeReport {
         rtsp.map(|rtsp| rtsp.sessions()).unwrap_or_default(),
         rtsp.map(|rtsp| rtsp.connections()).unwrap_or_default(),
     )
-    .with_idle(joining.unwrap_or_default());
+    .with_idle(joining.unwrap_or_default())
+    .with_muxers(muxers.unwrap_or_default());
     NodeReport {
         cpu_ms: weft_control::cpu_ms(),
         ..page(whole, request.from)

@@ -9,7 +9,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, SystemTime};
 use weft_bus::Describe;
 use weft_config::{Config, Live};
-use weft_egress::{Egress, Whep};
+use weft_egress::{Egress, Hls, Whep};
 use weft_ingest::Ingest;
 use weft_wire::{
     CloseReason, DrainReply, NodeAddresses, NodeLimits, NodeLoad, NodeRecord, NodeRole, SessionId,
@@ -32,6 +32,7 @@ pub(crate) struct Parts {
     pub(crate) ingest: Option<Ingest>,
     pub(crate) egress: Option<Egress>,
     pub(crate) whep: Option<Whep>,
+    pub(crate) hls: Option<Hls>,
     pub(crate) rtsp: Option<weft_rtsp_server::Handle>,
     pub(crate) hooks: weft_hooks::Hooks,
 }

@@ -7,8 +7,8 @@ use uuid::Uuid;
 use weft_auth::without_secrets;
 use weft_rtsp_server::{ConnectionView, SessionView};
 use weft_wire::{
-    ConnectionReport, HubReport, IdleReport, PublisherReport, ReaderReport, SessionDetail, SessionId,
-    StreamName,
+    ConnectionReport, HubReport, IdleReport, MuxerReport, PublisherReport, ReaderReport, SessionDetail,
+    SessionId, StreamName,
 };
 
 /// Bytes of a text that a client chose, as lists show it.
@@ -22,6 +22,7 @@ pub(crate) struct Whole {
     pub(crate) hubs: Vec<HubReport>,
     pub(crate) idle: Vec<IdleReport>,
     pub(crate) connections: Vec<ConnectionReport>,
+    pub(crate) muxers: Vec<MuxerReport>,
 }
 
 impl Whole {
@@ -50,7 +51,13 @@ impl Whole {
             hubs,
             idle,
             connections: connections.into_iter().map(connection).collect(),
+            muxers: Vec::new(),
         }
+    }
+
+    /// With the streams that are made into HLS.
+    pub(crate) fn with_muxers(self, muxers: Vec<MuxerReport>) -> Self {
+        Self { muxers, ..self }
     }
 
     /// With sessions that read nothing yet, beside those of the RTSP server.

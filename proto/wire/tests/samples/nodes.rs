@@ -4,8 +4,8 @@
 use super::{EPOCH, REASONS, SESSION, Sample, former, message, node, owner_info};
 use weft_wire::{
     CloseReason, CloseReply, CloseRequest, ConnectionReport, DrainReply, DrainRequest, HubReport, IdleReport,
-    Incarnation, NodeAddresses, NodeLimits, NodeLoad, NodeRecord, NodeReport, NodeRole, OfferReply,
-    OfferRequest, PublisherEvent, PublisherReport, PublisherWord, ReaderReport, ReportRequest,
+    Incarnation, MuxerReport, NodeAddresses, NodeLimits, NodeLoad, NodeRecord, NodeReport, NodeRole,
+    OfferReply, OfferRequest, PublisherEvent, PublisherReport, PublisherWord, ReaderReport, ReportRequest,
     ResourceMethod, ResourceReply, ResourceRequest, SessionDetail, SessionId, SessionSecret, StreamEvent,
     StreamName, StreamState,
 };
@@ -118,6 +118,20 @@ fn told() -> NodeReport {
         event("live", "webRTCSession", ""),
         event("closed", "", "taken-over"),
     ];
+    report
+}
+
+/// A page with streams that are made into HLS.
+fn muxed() -> NodeReport {
+    let mut report = told();
+    report.muxers = vec![MuxerReport {
+        stream: stream(),
+        id: SESSION,
+        created: 1_763_825_400_000_000,
+        last_request: 1_763_825_402_000_000,
+        bytes_sent: 1 << 44,
+        discarded: 7,
+    }];
     report
 }
 
@@ -235,8 +249,10 @@ pub(super) fn all() -> Vec<Sample> {
         former("node_report_last", report(true)),
         former("node_report_detailed", detailed()),
         former("node_report_nothing", report(true)),
-        message("node_report_told", told()),
-        message("node_report_empty", report(true)),
+        former("node_report_told", told()),
+        former("node_report_empty", report(true)),
+        message("node_report_muxed", muxed()),
+        message("node_report_none", report(true)),
         message(
             "drain_request",
             DrainRequest {

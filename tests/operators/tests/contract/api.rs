@@ -1,7 +1,7 @@
 //! Section 2 of the contract: the control API, on one node and on a fabric.
 //! Settings are in `settings`, users in `users`.
 
-use super::fields::{CONNECTION, PATH, RTSP, WEBRTC, check, check_list};
+use super::fields::{CONNECTION, MUXER, PATH, RTSP, WEBRTC, check, check_list};
 use super::place::{Place, STREAM};
 use super::row::{Body, Row, row};
 use anyhow::{Context, Result, ensure};
@@ -117,6 +117,13 @@ fn connection(connection: &Value) -> Result<()> {
     Ok(())
 }
 
+fn muxer(muxer: &Value) -> Result<()> {
+    check(muxer, MUXER)?;
+    ensure!(muxer["path"] == STREAM, "path");
+    ensure!(muxer["outboundBytes"] == muxer["bytesSent"], "old name");
+    Ok(())
+}
+
 fn empty(list: &Value) -> Result<()> {
     ensure!(
         list["itemCount"] == 0 && list["pageCount"] == 0 && list["items"] == json!([]),
@@ -147,6 +154,7 @@ const PAGES: &str = "§2 Pagination on every list";
 const CORS: &str = "§2 CORS";
 const SESSIONS: &str = "§2 /v3/{rtspsessions,webrtcsessions}/list, get, kick";
 const CONNS: &str = "§2 /v3/{rtspconns,rtspsconns}/list, get";
+const MUXERS: &str = "§2 GET /v3/hlsmuxers/list, /get/{name}";
 const PATHS: &str = "§2 /v3/paths/list, get";
 const PREFLIGHT: &[(&str, &str)] = &[
     ("Access-Control-Request-Method", "POST"),
@@ -256,6 +264,20 @@ const LOOKS: &[Row] = &[
     ),
     row(CONNS, "POST /v3/rtspconns/kick/{conn}", 404, PLAIN),
     row(CONNS, "GET /v3/rtspsconns/list", 200, Body::Good(empty)),
+    row(
+        MUXERS,
+        "GET /v3/hlsmuxers/list",
+        200,
+        Body::Good(|l| check_list(l, MUXER)),
+    ),
+    row(MUXERS, "GET /v3/hlsmuxers/get/{stream}", 200, Body::Good(muxer)),
+    row(
+        MUXERS,
+        "GET /v3/hlsmuxers/get/attic",
+        404,
+        Body::Error("muxer not found"),
+    ),
+    row(MUXERS, "POST /v3/hlsmuxers/kick/{stream}", 404, PLAIN),
     row(
         PAGES,
         "GET /v3/paths/list?itemsPerPage=0",

@@ -15,8 +15,6 @@ const ROUTES: &[Row] = &[
     row(OFF, "POST /v3/rtmpconns/kick/{nobody}", 404, PLAIN),
     row(OFF, "GET /v3/srtconns/list", 404, PLAIN),
     row(OFF, "GET /v3/moqsessions/list", 404, PLAIN),
-    row(OFF, "GET /v3/hlsmuxers/list", 404, PLAIN),
-    row(OFF, "GET /v3/hlsmuxers/get/exam/17", 404, PLAIN),
     row(OFF, "GET /v3/hlssessions/list", 404, PLAIN),
     // Nothing is recorded, nothing is forwarded.
     row("§2 /v3/recordings", "GET /v3/recordings/list", 404, PLAIN),

@@ -106,6 +106,15 @@ pub(super) const CONNECTION: &[Field] = &[
     ("bytesSent", "uint"),
 ];
 
+pub(super) const MUXER: &[Field] = &[
+    ("path", "string"),
+    ("created", "time"),
+    ("lastRequest", "time"),
+    ("outboundBytes", "uint"),
+    ("outboundFramesDiscarded", "uint"),
+    ("bytesSent", "uint"),
+];
+
 /// Every field is there with its type.
 pub(super) fn check(value: &Value, fields: &[Field]) -> Result<()> {
     for (name, kind) in fields {

@@ -2,7 +2,7 @@
 //! What is asked is in the tables.
 
 use super::row::Row;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use std::time::Duration;
 use tokio::task::JoinHandle;
@@ -26,7 +26,7 @@ const FRESH: Duration = Duration::from_millis(250);
 /// A path of the configuration that nobody publishes.
 const PATHS: &str = "paths: {hall: {}, all_others: {}}";
 
-/// Nodes with a publisher, a reader, and somebody who has set up and does not play.
+/// Nodes with a publisher, a reader, a muxer, and somebody who has set up and does not play.
 pub(super) struct Place {
     pub(super) nodes: Vec<Node>,
     /// Who is asked, by what it is.
@@ -79,8 +79,13 @@ impl Place {
         let publisher = publish::ffmpeg_copy(&format!("{}?quality=hd", ingest.whip(STREAM)?), &clip)?;
         egress.wait_for(STREAM, LIMIT).await?;
         let mut reader = oracle::open_when_there(&egress.rtsp(STREAM)?, Over::Tcp, LIMIT).await?;
-        // It goes on reading, so that it is no slow one.
-        let reader = tokio::spawn(async move { drop(reader.read_for(Duration::from_secs(600)).await) });
+        let playlist = format!("/{STREAM}/index.m3u8");
+        let hls = egress.address("hls")?.to_owned();
+        // It goes on reading, so that it is no slow one; one request opens a muxer that stays for a minute.
+        let reader = tokio::spawn(async move {
+            let watched = http::get(&hls, &playlist);
+            drop(tokio::join!(watched, reader.read_for(Duration::from_secs(600))));
+        });
         let idle = set_up(egress).await?;
         let mut place = Self {
             names: Vec::new(),
@@ -107,6 +112,9 @@ impl Place {
             let item = items.iter().find(|item| wanted(item)).context("not there yet")?;
             anyhow::Ok(item["id"].as_str().context("an id")?.to_owned())
         };
+        let (_, address) = self.faces.first().context("a face")?;
+        let muxers = http::get(address, "/v3/hlsmuxers/list").await?.json()?;
+        ensure!(muxers["itemCount"] == 1, "no muxer yet");
         let media =
             |s: &Value| s["inboundBytes"].as_u64() > Some(0) && s["inboundRTCPPackets"].as_u64() > Some(0);
         let reads = |s: &Value| s["state"] == "read" && s["outboundRTCPPackets"].as_u64() > Some(0);
