@@ -47,6 +47,8 @@ pub(crate) struct Shared {
     pub(crate) bytes: AtomicU64,
     pub(crate) recovered: AtomicU64,
     pub(crate) reported_lost: AtomicU64,
+    pub(crate) rtcp_received: AtomicU64,
+    pub(crate) rtcp_sent: AtomicU64,
     pub(crate) round_trip_us: AtomicU64,
     pub(crate) remote: Mutex<Option<SocketAddr>>,
 }
@@ -66,6 +68,10 @@ pub struct PeerStats {
     pub recovered: u64,
     /// Packets that a reader says it never got.
     pub reported_lost: u64,
+    /// RTCP packets received; those of a compound count each.
+    pub rtcp_received: u64,
+    /// RTCP packets sent, without those that the core makes by itself (it makes none for a reader).
+    pub rtcp_sent: u64,
     /// Last measured round trip, zero before the first.
     pub round_trip: Duration,
     /// Why it was closed, once it is.
@@ -131,6 +137,8 @@ impl PeerHandle {
             bytes: self.shared.bytes.load(Relaxed),
             recovered: self.shared.recovered.load(Relaxed),
             reported_lost: self.shared.reported_lost.load(Relaxed),
+            rtcp_received: self.shared.rtcp_received.load(Relaxed),
+            rtcp_sent: self.shared.rtcp_sent.load(Relaxed),
             round_trip: Duration::from_micros(self.shared.round_trip_us.load(Relaxed)),
             closed: self.shared.closed.get().copied(),
         }

@@ -25,6 +25,8 @@ pub(crate) enum Tapped {
     },
     /// What a reader says of what it gets.
     Said(Heard),
+    /// So many RTCP packets came, whatever is in them.
+    Rtcp(u64),
 }
 
 /// The queue between chain and session. Both live on one thread; the lock is there because the chain must be `Sync`.
@@ -74,6 +76,7 @@ impl Protocol<TaggedPacket, TaggedPacket, ()> for Tap {
         match message.message.packet {
             Packet::Rtp(packet) => self.queue.push(Tapped::Rtp(packet)),
             Packet::Rtcp(packets) => {
+                self.queue.push(Tapped::Rtcp(packets.len() as u64));
                 for packet in packets {
                     if let Some(report) = packet.as_any().downcast_ref::<SenderReport>() {
                         self.queue.push(Tapped::SenderReport {

@@ -6,6 +6,7 @@ use super::feeder::{Feeder, Inlet};
 use super::session::Session;
 use super::sessions::{Entry, Known};
 use super::{Whep, finish};
+use crate::counters::add;
 use actix::Actor;
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -50,6 +51,10 @@ pub(super) async fn options(request: HttpRequest, face: web::Data<Whep>) -> Http
 /// `POST`: an offer to read.
 pub(super) async fn post(request: HttpRequest, payload: web::Payload, face: web::Data<Whep>) -> HttpResponse {
     let result = Box::pin(read(&request, payload, &face)).await;
+    match &result {
+        Ok(_) => add(&face.counters.answered, 1),
+        Err(error) => face.counters.refused(error),
+    }
     if let Err(error) = &result
         // The gate has counted and logged these.
         && !matches!(error, Error::Denied(_))

@@ -44,7 +44,10 @@ fn add(detail: &mut SessionDetail, entry: &Entry) {
         detail.local = addresses.local.to_string();
         detail.transport = addresses.transport.as_str().to_ascii_uppercase();
     }
-    detail.reported_lost = entry.peer.stats().reported_lost;
+    let stats = entry.peer.stats();
+    detail.reported_lost = stats.reported_lost;
+    detail.rtcp_received = stats.rtcp_received;
+    detail.rtcp_sent = stats.rtcp_sent;
 }
 
 fn idle(entry: &Entry) -> IdleReport {

@@ -1,6 +1,7 @@
 //! Readers over WebRTC (WHEP, draft-ietf-wish-whep): MediaMTX's routes, headers and statuses, and the sessions behind them.
 //! Streams come from the hubs beside it; ICE, DTLS and the pace of packets are `weft-rtc`'s.
 
+mod counters;
 mod endpoint;
 mod error;
 mod feeder;
@@ -18,6 +19,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, header};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{HttpResponse, guard, web};
+use counters::Counters;
 use error::Error;
 use sessions::Sessions;
 use std::sync::Arc;
@@ -48,6 +50,7 @@ pub struct Whep {
     pub(super) sessions: Arc<Sessions>,
     /// How often each client address asks about sessions of other nodes.
     pub(super) passed_on: Arc<Rates>,
+    pub(super) counters: Arc<Counters>,
 }
 
 impl Whep {
@@ -60,7 +63,13 @@ impl Whep {
             config,
             sessions: Arc::default(),
             passed_on: Arc::default(),
+            counters: Arc::default(),
         }
+    }
+
+    /// Each counter: metric name, help, value.
+    pub fn counters(&self, visit: &mut dyn FnMut(&'static str, &'static str, u64)) {
+        self.counters.each(visit);
     }
 
     /// The routes, for `App::configure`.

@@ -40,6 +40,9 @@ impl Session {
                     }
                 }
                 Tapped::Said(said) => self.said(now, said),
+                Tapped::Rtcp(packets) => {
+                    self.shared.rtcp_received.fetch_add(packets, Relaxed);
+                }
             }
         }
         any
@@ -137,11 +140,14 @@ impl Session {
         let User::Out(out) = &mut self.user else {
             return;
         };
-        let pc = &mut self.core.pc;
+        let (pc, shared) = (&mut self.core.pc, &self.shared);
         let wrote = out.run(now, &mut |write| {
             let message = match write {
                 Write::Rtp(packet) => RTCMessage::RtpPacket(Default::default(), packet),
-                Write::Rtcp(packet) => RTCMessage::RtcpPacket(Default::default(), vec![packet]),
+                Write::Rtcp(packet) => {
+                    shared.rtcp_sent.fetch_add(1, Relaxed);
+                    RTCMessage::RtcpPacket(Default::default(), vec![packet])
+                }
             };
             pc.handle_write(TaggedRTCMessage {
                 now: now.into_std(),
@@ -196,6 +202,7 @@ impl Session {
             return;
         }
         self.writes = true;
+        self.shared.rtcp_sent.fetch_add(1, Relaxed);
         let message = RTCMessage::RtcpPacket(Default::default(), vec![packet]);
         let written = self.core.pc.handle_write(TaggedRTCMessage {
             now: now.into_std(),

@@ -193,6 +193,7 @@ impl Node {
             ingest: ingest.clone(),
             egress: egress.as_ref().map(|p| (p.egress.clone(), p.server.handle())),
             hls: player.clone(),
+            whep: whep.clone(),
             state: state.clone(),
             http: common.http.clone(),
             tls: tls.counters.clone(),

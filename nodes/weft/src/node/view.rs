@@ -7,7 +7,7 @@ use futures::future::BoxFuture;
 use std::sync::Arc;
 use weft_bus::{Bus, BusState};
 use weft_control::{Identity, NodeView, SessionKind, SessionLine};
-use weft_egress::{Egress, Hls};
+use weft_egress::{Egress, Hls, Whep};
 use weft_ingest::Ingest;
 use weft_rtc::Shards;
 
@@ -19,6 +19,7 @@ pub(crate) struct View {
     pub(crate) ingest: Option<Ingest>,
     pub(crate) egress: Option<(Egress, weft_rtsp_server::Handle)>,
     pub(crate) hls: Option<Hls>,
+    pub(crate) whep: Option<Whep>,
     pub(crate) state: Arc<State>,
     pub(crate) http: Arc<super::http::Counters>,
     pub(crate) tls: Arc<weft_tls::Counters>,
@@ -73,6 +74,9 @@ impl NodeView for View {
             egress.counters().each(visit);
             egress.stills().counters().each(visit);
             rtsp.counters().each(visit);
+        }
+        if let Some(whep) = &self.whep {
+            whep.counters(visit);
         }
         if let Some(hls) = &self.hls {
             hls.counters(visit);
