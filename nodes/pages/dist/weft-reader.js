@@ -1381,7 +1381,7 @@ var WeftReader = class extends EventTarget {
     let sessions = 0;
     this.#location = void 0;
     for (let pause = 200; !stopped.aborted; pause = Math.min(pause * 2, LONGEST_PAUSE_MS2)) {
-      let failed = lost();
+      let failed = closed("stream-ended", "watch");
       this.#set({ ...this.#state, phase: sessions > 0 ? "reconnecting" : "connecting", sessions });
       const began = performance.now();
       try {

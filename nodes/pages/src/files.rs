@@ -54,7 +54,8 @@ fn content_type(name: &str) -> &'static str {
     }
 }
 
-fn tag(body: &[u8]) -> String {
+/// The hash of a content, as far as tags go.
+pub(crate) fn tag(body: &[u8]) -> String {
     let mut tag = String::new();
     for byte in Sha256::digest(body).iter().take(TAG / 2) {
         // A string takes all.

@@ -6,4 +6,4 @@
 mod files;
 mod serve;
 
-pub use serve::{assets, page, refused};
+pub use serve::{assets, page, page_told, refused};

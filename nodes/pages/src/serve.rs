@@ -2,7 +2,7 @@
 //! see a page has been judged before.
 
 use crate::files::{self, File};
-use actix_web::body::BoxBody;
+use actix_web::body::{BoxBody, MessageBody};
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, EntityTag, Header, IfNoneMatch};
 use actix_web::{HttpRequest, HttpResponse, web};
@@ -19,6 +19,24 @@ pub fn page(request: &HttpRequest, name: &str) -> HttpResponse {
     files::named(name).map_or_else(|| HttpResponse::NotFound().finish(), |file| answer(request, file))
 }
 
+/// The same page, which is told one thing more, as a meta element of this name.
+#[must_use]
+pub fn page_told(request: &HttpRequest, name: &str, meta: &str, content: &str) -> HttpResponse {
+    let file = files::named(name);
+    let Some((file, page)) = file.and_then(|file| Some((file, told(file, meta, content)?))) else {
+        return HttpResponse::NotFound().finish();
+    };
+    // The content is part of what the tag names.
+    answer_with(request, file, files::tag(page.as_bytes()), page)
+}
+
+/// A page's text with a meta element.
+fn told(file: &File, meta: &str, content: &str) -> Option<String> {
+    let page = std::str::from_utf8(file.body).ok()?;
+    let element = format!("<head>\n<meta name=\"{meta}\" content=\"{}\">", escaped(content));
+    Some(page.replacen("<head>", &element, 1))
+}
+
 /// A refusal as the client takes it: a browser that opens a page gets that page with the status, headers and words of the
 /// refusal, and says in its own words what happened and what to do; everybody else gets the refusal as it is.
 #[must_use]
@@ -28,13 +46,16 @@ pub fn refused(request: &HttpRequest, name: &str, refusal: HttpResponse, words: 
         .and_then(|value| value.to_str().ok())
         .filter(|accepted| accepted.contains("text/html"))
         .and_then(|_| files::named(name))
-        .and_then(|file| std::str::from_utf8(file.body).ok());
+        .and_then(|file| {
+            told(
+                file,
+                "weft-refused",
+                &format!("{} {words}", refusal.status().as_u16()),
+            )
+        });
     let Some(page) = page else {
         return refusal;
     };
-    let content = escaped(&format!("{} {words}", refusal.status().as_u16()));
-    let told = format!("<head>\n<meta name=\"weft-refused\" content=\"{content}\">");
-    let page = page.replacen("<head>", &told, 1);
     let (mut response, _) = refusal.into_parts();
     let headers = response.headers_mut();
     headers.remove(header::CONTENT_LENGTH);
@@ -88,7 +109,16 @@ pub fn assets(service: &mut web::ServiceConfig) {
 }
 
 fn answer(request: &HttpRequest, file: &'static File) -> HttpResponse {
-    let tag = EntityTag::new_strong(file.tag.clone());
+    answer_with(request, file, file.tag.clone(), file.body)
+}
+
+fn answer_with(
+    request: &HttpRequest,
+    file: &'static File,
+    tag: String,
+    body: impl MessageBody + 'static,
+) -> HttpResponse {
+    let tag = EntityTag::new_strong(tag);
     let known = match IfNoneMatch::parse(request) {
         Ok(IfNoneMatch::Any) => true,
         Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|known| known.weak_eq(&tag)),
@@ -115,12 +145,13 @@ fn answer(request: &HttpRequest, file: &'static File) -> HttpResponse {
     if known {
         return response.finish();
     }
-    response.content_type(file.content_type).body(file.body)
+    response.content_type(file.content_type).body(body)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use actix_web::http::header::HeaderValue;
     use actix_web::{App, test};
 
     async fn ask(path: &str, tag: Option<&str>) -> HttpResponse<impl actix_web::body::MessageBody> {
@@ -175,6 +206,28 @@ mod tests {
             .to_http_request();
         let plain = refused(&script, "publish.html", refusal(), words);
         assert_eq!(actix_web::body::to_bytes(plain.into_body()).await.unwrap(), "no");
+    }
+
+    #[actix_rt::test]
+    async fn a_page_that_is_told_something_has_a_tag_for_what_it_is_told() {
+        let ask = |content: &str, tag: Option<HeaderValue>| {
+            let mut request = test::TestRequest::get();
+            if let Some(tag) = tag {
+                request = request.insert_header((header::IF_NONE_MATCH, tag));
+            }
+            page_told(&request.to_http_request(), "watch.html", "weft-hls-port", content)
+        };
+        let first = ask("8888", None);
+        let tag = first.headers().get("etag").unwrap().clone();
+        assert!(first.headers().contains_key(header::CONTENT_SECURITY_POLICY));
+        let body = actix_web::body::to_bytes(first.into_body()).await.unwrap();
+        let text = std::str::from_utf8(&body).unwrap();
+        assert!(
+            text.contains("<meta name=\"weft-hls-port\" content=\"8888\">"),
+            "{text}"
+        );
+        assert_eq!(ask("8888", Some(tag.clone())).status(), StatusCode::NOT_MODIFIED);
+        assert_eq!(ask("8889", Some(tag)).status(), StatusCode::OK);
     }
 
     #[actix_rt::test]

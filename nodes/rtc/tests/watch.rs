@@ -152,7 +152,14 @@ async fn a_reader_gets_every_packet_with_numbers_of_its_own_and_reports_before_t
         assert_eq!(got.reports.first(), Some(&(media[0].1, 9_000)));
     });
     assert_eq!(w.desk(|d| d.sent.0), packets as u64);
-    assert_eq!(w.answer.peer.stats().packets, packets as u64);
+    let stats = w.answer.peer.stats();
+    assert_eq!(stats.packets, packets as u64);
+    assert_eq!(
+        stats.rtcp_sent, 2,
+        "a sender report and a description of the source"
+    );
+    let reported = async || w.answer.peer.stats().rtcp_received > 0;
+    eventually("a receiver report", reported).await;
     w.send(Outbound::Closed(CloseReason::StreamEnded));
     eventually("the end", async || {
         w.desk(|d| d.closed == [CloseReason::StreamEnded])

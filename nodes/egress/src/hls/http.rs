@@ -71,7 +71,7 @@ async fn get(request: HttpRequest, hls: web::Data<Hls>) -> HttpResponse {
         "audio.m3u8" => hls.media(&muxer, "audio", &request, &query).await,
         name => hls.file(&muxer, name).await,
     };
-    answer.unwrap_or_else(|no| hls.refused(&no))
+    answer.unwrap_or_else(|no| hls.refused(&no, &query))
 }
 
 impl Hls {
@@ -138,7 +138,8 @@ impl Hls {
         add(&self.inner.counters.bytes, bytes as u64);
     }
 
-    fn refused(&self, no: &No) -> HttpResponse {
+    /// `query` is this viewer's own, which goes with it to another node.
+    fn refused(&self, no: &No, query: &str) -> HttpResponse {
         match no {
             No::NotFound => error(
                 StatusCode::NOT_FOUND,
@@ -152,10 +153,8 @@ impl Hls {
             No::Refused(Refusal::Moved(url)) if !url.starts_with("http") => {
                 error(StatusCode::NOT_FOUND, &format!("this stream is read at {url}"))
             }
-            No::Refused(Refusal::Moved(url)) => HttpResponse::Found()
-                .insert_header((header::LOCATION, url.as_str()))
-                .insert_header((header::CACHE_CONTROL, NOT_KEPT))
-                .finish(),
+            No::Refused(Refusal::Moved(url)) => found(url),
+            No::Elsewhere(url) => found(&format!("{url}{query}")),
             No::TooFar => error(
                 StatusCode::BAD_REQUEST,
                 "_HLS_msn and _HLS_part are numbers, not far ahead of the playlist",
@@ -231,6 +230,13 @@ fn error(status: StatusCode, text: &str) -> HttpResponse {
     let not_kept = HeaderValue::from_static(NOT_KEPT);
     response.headers_mut().insert(header::CACHE_CONTROL, not_kept);
     response
+}
+
+fn found(url: &str) -> HttpResponse {
+    HttpResponse::Found()
+        .insert_header((header::LOCATION, url))
+        .insert_header((header::CACHE_CONTROL, NOT_KEPT))
+        .finish()
 }
 
 fn method() -> HttpResponse {

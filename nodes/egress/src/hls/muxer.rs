@@ -14,6 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio::sync::watch;
 use tokio::time::{Instant, sleep, sleep_until, timeout_at};
 use uuid::Uuid;
+use weft_config::Source;
 use weft_rtsp_server::{DescribeRequest, Refusal};
 use weft_wire::{CloseReason, StreamName};
 
@@ -31,6 +32,8 @@ const LAST_WORDS: Duration = Duration::from_secs(15);
 pub(super) enum No {
     /// The stream cannot be read here.
     Refused(Refusal),
+    /// Another node is to be asked, at this URL with the viewer's own query.
+    Elsewhere(String),
     /// There is nothing of this name in it, or no more.
     NotFound,
     /// The client asks for what is too far ahead.
@@ -114,6 +117,11 @@ impl Muxer {
                     Some(_) if self.finish(No::Refused(Refusal::NotFound), true) => sleep(LAST_WORDS).await,
                     Some(_) => {}
                 }
+            }
+            Err(Refusal::Moved(url)) if !is_redirect(&inner, &self.stream) => {
+                // Others may wait for it too, and the query is that of the first, its secrets included.
+                let end = url.find('?').unwrap_or(url.len());
+                self.finish(No::Elsewhere(url[..end].to_owned()), false);
             }
             Err(refusal) => {
                 self.finish(No::Refused(refusal), false);
@@ -286,6 +294,13 @@ impl Muxer {
     pub(super) fn sent(&self, bytes: usize) {
         self.sent.fetch_add(bytes as u64, Relaxed);
     }
+}
+
+/// Whether the configuration itself sends the path's readers elsewhere.
+fn is_redirect(inner: &Inner, stream: &StreamName) -> bool {
+    let config = inner.live.now();
+    let found = config.paths.find(stream);
+    found.is_some_and(|found| matches!(found.conf.source, Source::Redirect(_)))
 }
 
 /// A request that waits keeps the muxer open.

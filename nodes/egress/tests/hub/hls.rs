@@ -8,10 +8,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 use weft_auth::Gate;
-use weft_bus::Bus;
 use weft_bus::memory::MemoryBus;
-use weft_config::Live;
-use weft_egress::{Egress, Hls};
+use weft_bus::{Bus, Members, NodesView, SeenNode};
+use weft_config::{Config, Live};
+use weft_egress::{Egress, EgressConfig, Hls};
 use weft_wire::*;
 
 /// 640x360, from the demo clip.
@@ -154,4 +154,73 @@ async fn a_stream_without_pictures_yet_is_asked_for_again() {
     let (status, text) = get!(hls, "index.m3u8");
     assert_eq!(status, 503, "{text}");
     assert!(before.elapsed() < s(12), "{:?}", before.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_node_sends_each_viewer_to_another_one_with_its_own_query() {
+    let bus: Arc<dyn Bus> = Arc::new(MemoryBus::new());
+    let _camera = Camera::start(&bus, setup(1)).await;
+    sleep(Duration::from_millis(700)).await;
+    let own = Members::alone(NodeName::new("egress").unwrap()).own();
+    let mut record = own.clone();
+    record.role = NodeRole::Egress;
+    record.addresses.hls = "[::1]:8888".into();
+    let heard = Instant::now();
+    let other = (NodeName::new("other").unwrap(), SeenNode { record, heard });
+    let view = NodesView {
+        nodes: [other].into(),
+        as_of: Some(heard),
+    };
+    let (_keep, view) = tokio::sync::watch::channel(Arc::new(view));
+    let describe = Arc::new(move || own.clone());
+    let members = Members::seeing(NodeName::new("egress").unwrap(), describe, view);
+    let config = EgressConfig {
+        max_readers: 1,
+        ..EgressConfig::default()
+    };
+    let egress = Egress::start(config, bus, members);
+    let hls = Hls::new(egress.clone(), Live::default(), Gate::open());
+    let reader = Viewer::join(&egress, &[0]).await;
+    let app = test::init_service(App::new().configure(hls.routes())).await;
+    let ask = async |uri: &str| {
+        let request = test::TestRequest::get().uri(uri).to_request();
+        let response = test::call_service(&app, request).await;
+        let location = response.headers().get("location");
+        let location = location.map(|url| url.to_str().unwrap().to_owned());
+        (response.status().as_u16(), location)
+    };
+    // Both wait for the same muxer, and neither gets to see the other's token.
+    let (first, second) = tokio::join!(
+        ask("/exam/1/index.m3u8?token=first"),
+        ask("/exam/1/index.m3u8?token=second")
+    );
+    for (answer, token) in [(first, "first"), (second, "second")] {
+        let there = format!("http://[::1]:8888/exam/1/index.m3u8?token={token}");
+        assert_eq!(answer, (302, Some(there)));
+    }
+    drop(reader);
+    assert_eq!(ask("/exam/1/index.m3u8").await.0, 200, "there is room again");
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_a_viewer_is_is_believed_of_trusted_proxies_alone() {
+    let (_bus, _camera, egress, _) = scene().await;
+    let status = async |proxies: &str| {
+        let users = "authInternalUsers: [{user: any, ips: [192.0.2.7], permissions: [{action: read}]}]";
+        let config = Config::parse(&format!("{users}\n{proxies}"), "test").unwrap();
+        let live = Live::fixed(config);
+        let hls = Hls::new(egress.clone(), live.clone(), Gate::new(live));
+        let app = test::init_service(App::new().configure(hls.routes())).await;
+        let request = test::TestRequest::get()
+            .uri("/exam/1/index.m3u8")
+            .peer_addr("127.0.0.1:5".parse().unwrap())
+            .insert_header(("X-Forwarded-For", "192.0.2.7"));
+        test::call_service(&app, request.to_request())
+            .await
+            .status()
+            .as_u16()
+    };
+    assert_eq!(status("hlsTrustedProxies: [127.0.0.1]").await, 200);
+    assert_eq!(status("hlsTrustedProxies: [127.0.0.2]").await, 401);
+    assert_eq!(status("webrtcTrustedProxies: [127.0.0.1]").await, 401);
 }

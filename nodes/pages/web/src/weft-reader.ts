@@ -10,7 +10,7 @@
 
 import { HlsPlayer, native, supported } from './hls-player.js';
 import { authorization, endpoints } from './options.js';
-import { ProblemError, lost, ofStatus, problemOf } from './problem.js';
+import { ProblemError, closed, ofStatus, problemOf } from './problem.js';
 import type { Problem, ProblemKind } from './problem.js';
 import { QualityReader } from './quality.js';
 import type { Quality } from './quality.js';
@@ -191,7 +191,8 @@ export class WeftReader extends EventTarget {
     let sessions = 0;
     this.#location = undefined;
     for (let pause = 200; !stopped.aborted; pause = Math.min(pause * 2, LONGEST_PAUSE_MS)) {
-      let failed: Problem = lost();
+      // What throws nothing has been played to its end.
+      let failed: Problem = closed('stream-ended', 'watch');
       this.#set({ ...this.#state, phase: sessions > 0 ? 'reconnecting' : 'connecting', sessions });
       const began = performance.now();
       try {

@@ -11,7 +11,7 @@ use super::settings::Settings;
 use super::state::{Parts, State};
 use super::tls::{self, Ports, Tls};
 use super::view::View;
-use super::watch::Watch;
+use super::watch::{HlsPorts, Watch};
 use super::{Addresses, EgressPart, Node, Role, StartError, advertise, bus, name, page};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -225,6 +225,7 @@ impl Node {
                 watch: Watch {
                     gate: common.gate.clone(),
                     settings: common.settings.clone(),
+                    hls: HlsPorts::of(&addresses),
                 },
             };
             let face = common.face("webrtcAddress", |p| &p.webrtc, |c| &c.allow_origins.webrtc);

@@ -1,6 +1,8 @@
 //! `/{path}/`, the page that shows a stream, on every node's WebRTC port, and the way there from `/{path}`. Who may not read the
 //! stream is told so before anything is asked of it; what the page does is in `nodes/pages/web`.
 
+use super::addresses::Addresses;
+use super::http::Face;
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpRequest, HttpResponse, guard, web};
 use weft_auth::{Action, Denied, Gate, Protocol, Request};
@@ -9,6 +11,8 @@ use weft_http::reply;
 use weft_wire::StreamName;
 
 const PAGE: &str = "watch.html";
+/// What tells the page where this node serves HLS.
+const HLS_PORT: &str = "weft-hls-port";
 /// Paths of the API and of the gateway, which are no streams to watch.
 const NOT_STREAMS: [&str; 3] = ["v3", "api", "weft-pages"];
 
@@ -17,6 +21,31 @@ const NOT_STREAMS: [&str; 3] = ["v3", "api", "weft-pages"];
 pub(crate) struct Watch {
     pub(crate) gate: Gate,
     pub(crate) settings: Live,
+    pub(crate) hls: HlsPorts,
+}
+
+/// Where a node serves HLS: a browser takes it over TLS only where the page came so, and never the other way round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HlsPorts {
+    plain: Option<u16>,
+    secure: Option<u16>,
+}
+
+impl HlsPorts {
+    pub(crate) fn of(addresses: &Addresses) -> Self {
+        let secure = addresses.hls_tls;
+        // Where it is one port, with TLS, both are that.
+        let plain = addresses.hls.filter(|plain| Some(*plain) != secure);
+        Self {
+            plain: plain.map(|address| address.port()),
+            secure: secure.map(|address| address.port()),
+        }
+    }
+
+    /// For a page that came over TLS, or in the clear.
+    fn for_page(self, secure: bool) -> Option<u16> {
+        if secure { self.secure } else { self.plain }
+    }
 }
 
 impl Watch {
@@ -59,9 +88,19 @@ async fn page(request: HttpRequest, watch: web::Data<Watch>) -> HttpResponse {
         return weft_control::not_found(request).await;
     };
     match watch.may(&request, &stream).await {
-        Ok(()) => weft_pages::page(&request, PAGE),
+        Ok(()) => match watch.hls.for_page(is_secure(&request)) {
+            Some(port) => weft_pages::page_told(&request, PAGE, HLS_PORT, &port.to_string()),
+            // The page looks on the usual port then: of a proxy, or of nobody.
+            None => weft_pages::page(&request, PAGE),
+        },
         Err((refusal, words)) => weft_pages::refused(&request, PAGE, refusal, &words),
     }
+}
+
+/// True when the page is asked for over TLS of ours.
+fn is_secure(request: &HttpRequest) -> bool {
+    let face = request.app_data::<web::Data<Face>>();
+    face.is_some_and(|face| face.is_secure())
 }
 
 /// From `/{path}` to the page, the query kept.
@@ -101,4 +140,33 @@ fn denied(denied: &Denied) -> (HttpResponse, String) {
 
 fn error(status: StatusCode, words: &str) -> HttpResponse {
     reply::json(status, reply::error_json(words, None))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_is_told_the_port_that_its_browser_may_ask() {
+        let [plain, secure] = [8888, 8443].map(|port| Some(([127, 0, 0, 1], port).into()));
+        let ports = |hls, hls_tls| {
+            HlsPorts::of(&Addresses {
+                hls,
+                hls_tls,
+                ..Addresses::default()
+            })
+        };
+        for (hls, hls_tls, in_the_clear, over_tls) in [
+            (plain, None, Some(8888), None),
+            (secure, secure, None, Some(8443)),
+            (plain, secure, Some(8888), Some(8443)),
+            (None, None, None, None),
+        ] {
+            let ports = ports(hls, hls_tls);
+            assert_eq!(
+                (ports.for_page(false), ports.for_page(true)),
+                (in_the_clear, over_tls)
+            );
+        }
+    }
 }

@@ -26,6 +26,15 @@ const FRESH: Duration = Duration::from_millis(250);
 /// A path of the configuration that nobody publishes.
 const PATHS: &str = "paths: {hall: {}, all_others: {}}";
 
+/// Servers that clients are told of, and the node itself does not ask.
+const ICE_SERVERS: &str = "webrtcICEServers2: [{url: 'stun:stun.example:3478', clientOnly: yes}, \
+    {url: 'turn:turn.example:3478', username: student, password: hush, clientOnly: yes}]";
+/// As `Link` says them.
+pub(super) const ICE_LINKS: [&str; 2] = [
+    "<stun:stun.example:3478>; rel=\"ice-server\"",
+    "<turn:turn.example:3478>; rel=\"ice-server\"; username=\"student\"; credential=\"hush\"; credential-type=\"password\"",
+];
+
 /// Nodes with a publisher, a reader, a muxer, and somebody who has set up and does not play.
 pub(super) struct Place {
     pub(super) nodes: Vec<Node>,
@@ -47,7 +56,8 @@ impl Drop for Place {
 impl Place {
     /// One node; its API's port and the one of WebRTC are asked.
     pub(super) async fn alone() -> Result<Self> {
-        let node = Plan::new(Role::Standalone).with(PATHS).start().await?;
+        let plan = Plan::new(Role::Standalone).with(PATHS).with(ICE_SERVERS);
+        let node = plan.start().await?;
         let faces = vec![
             ("the API's port", node.address("api")?.to_owned()),
             ("the port of WebRTC", node.address("webrtc")?.to_owned()),
@@ -58,7 +68,7 @@ impl Place {
     /// Two ingest nodes and an egress node over NATS: none of those asked has the publisher and the reader.
     pub(super) async fn fabric() -> Result<Self> {
         let nats = NatsServer::start().await?;
-        let plan = |role| Plan::new(role).with(PATHS).nats(&nats.url());
+        let plan = |role| Plan::new(role).with(PATHS).with(ICE_SERVERS).nats(&nats.url());
         let ingest = plan(Role::Ingest).start().await?;
         let egress = plan(Role::Egress).start().await?;
         let other = plan(Role::Ingest).start().await?;

@@ -1,7 +1,7 @@
 //! Section 3 of the contract: WHEP over HTTP, on the reader's node and, for session URLs, at another one.
 //! What is seen is tested with real readers.
 
-use super::place::{Place, STREAM};
+use super::place::{ICE_LINKS, Place, STREAM};
 use super::row::{Body, Row, row};
 use super::whip::OFFER;
 use anyhow::{Context, Result, ensure};
@@ -88,6 +88,15 @@ async fn post(node: &Node, path: &str, offer: &str) -> Result<http::Response> {
     http::request("POST", node.address("webrtc")?, path, SDP, offer.as_bytes()).await
 }
 
+/// The values of `Link`, in their order.
+fn links(answer: &http::Response) -> Vec<&str> {
+    let links = answer.headers.iter();
+    links
+        .filter(|(name, _)| name.eq_ignore_ascii_case("link"))
+        .map(|(_, value)| value.as_str())
+        .collect()
+}
+
 /// Posts an offer at a node and asks all of its session at another.
 async fn session(place: &Place, posted: &Node, asked: &Node) -> Result<()> {
     let answer = post(posted, &format!("/{STREAM}/whep?quality=hd"), &offer()).await?;
@@ -103,6 +112,7 @@ async fn session(place: &Place, posted: &Node, asked: &Node) -> Result<()> {
     ] {
         ensure!(answer.header(name) == Some(value), "{name}: {:?}", answer.headers);
     }
+    ensure!(links(&answer) == ICE_LINKS, "ICE servers: {:?}", answer.headers);
     let text = answer.text();
     ensure!(
         text.contains("a=candidate:") && text.contains("a=sendonly"),
@@ -137,6 +147,9 @@ async fn every_row_of_whep_holds_on_one_node() -> Result<()> {
     for row in BARE {
         row.ask("the node", node.address("webrtc")?, &place.names).await?;
     }
+    let address = node.address("webrtc")?;
+    let asked = http::request("OPTIONS", address, &format!("/{STREAM}/whep"), &[], b"").await?;
+    ensure!(links(&asked) == ICE_LINKS, "ICE servers: {:?}", asked.headers);
     let none = post(node, "/nobody/whep", &offer()).await?;
     ensure!(
         none.status == 404 && none.text().contains("no stream is available on path 'nobody'"),

@@ -31,9 +31,10 @@ fn plan(certificate: &Certificate) -> Plan {
     let (file, key) = (certificate.certificate(), certificate.key());
     let mut plan = with_rtsps(Plan::new(Role::Standalone), certificate)
         .with("webrtcTLSAddress: 127.0.0.1:0")
+        .with("hlsEncryption: yes")
         .with("apiEncryption: yes")
         .with("metricsEncryption: yes");
-    for face in ["webrtc", "api", "metrics"] {
+    for face in ["webrtc", "hls", "api", "metrics"] {
         plan = plan
             .with(&format!("{face}ServerCert: {}", file.display()))
             .with(&format!("{face}ServerKey: {}", key.display()));
@@ -73,6 +74,21 @@ async fn ready(node: &Node, certificate: &Certificate, stream: &str, publisher: 
     .with_context(|| publisher.last_lines())
 }
 
+/// HLS is spoken over TLS alone, by HTTP/1.1 whatever else the client offers: Apple's players want HTTP/2 for parts.
+fn hls(node: &Node, authority: &str) -> Result<()> {
+    let address = node.address("hlsTls")?;
+    let url = format!("https://{address}/cam/index.m3u8");
+    let version = ["--http2", "-w", "\nspoken: %{http_version}"];
+    let (done, text) = curl(&[&["--cacert", authority][..], &version, &[&url]].concat())?;
+    ensure!(
+        done && text.starts_with("#EXTM3U") && text.ends_with("spoken: 1.1"),
+        "{text}"
+    );
+    let (done, text) = curl(&[&url.replace("https:", "http:")])?;
+    ensure!(!done || !text.contains("#EXTM3U"), "{text}");
+    Ok(())
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn real_clients_publish_read_and_look_over_tls_and_a_new_certificate_ends_no_session() -> Result<()> {
     let certificate = Certificate::new()?;
@@ -97,6 +113,8 @@ async fn real_clients_publish_read_and_look_over_tls_and_a_new_certificate_ends_
         weft_testkit::figure(format!("{client:?} over TLS: {}", report.line()));
         report.judge(40).with_context(|| format!("{client:?}"))?;
     }
+
+    hls(&node, &trusted.to_string_lossy())?;
 
     // The plain port sends people to TLS, programs stay.
     let plain = node.address("webrtc")?.to_owned();

@@ -61,6 +61,11 @@ impl Face {
         Self { secure_port, ..self }
     }
 
+    /// True where it speaks TLS itself.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.acceptor.is_some()
+    }
+
     pub(super) fn key(&self) -> &'static str {
         self.key
     }
