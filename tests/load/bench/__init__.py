@@ -1,0 +1,1 @@
+"""The parts of tests/load/compare: loads, servers, and the rows of the table."""
