@@ -21,8 +21,7 @@ async fn firefox_plays_low_latency_hls() -> Result<()> {
     let url = page(&node, "cam", "source=canvas&width=640&height=360")?;
     let publisher = Browser::open("firefox-publisher", &[], &[Tab::new("publish", &url)]).await?;
     node.wait_for("cam", LIMIT).await?;
-    let (web, hls) = (node.address("webrtc")?, node.address("hls")?);
-    let watch = format!("http://{web}/cam/?mode=hls&hls=http://{hls}/cam/index.m3u8");
+    let watch = format!("http://{}/cam/?mode=hls", node.address("webrtc")?);
     let mut firefox = Browser::firefox("firefox", &[Tab::new("hls", &watch)]).await?;
     let plays =
         |seen: &Seen| seen.kind == "live" && (seen.width, seen.height) == (640, 360) && seen.frames > 0;

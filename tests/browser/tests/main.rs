@@ -6,5 +6,7 @@ mod browser;
 mod fabric;
 mod firefox;
 mod publish;
+mod told;
 mod watch;
+mod weather;
 mod words;

@@ -34,8 +34,7 @@ async fn what_is_published_in_one_tab_is_seen_in_another_by_whep_at_once() -> Re
 async fn what_is_published_in_one_tab_is_seen_in_another_by_low_latency_hls() -> Result<()> {
     let node = Plan::new(Role::Standalone).start().await?;
     let publish = page(&node, "cam", "source=canvas&width=640&height=360")?;
-    let (page, hls) = (node.address("webrtc")?, node.address("hls")?);
-    let watch = format!("http://{page}/cam/?mode=hls&hls=http://{hls}/cam/index.m3u8");
+    let watch = format!("http://{}/cam/?mode=hls", node.address("webrtc")?);
     let tabs = [
         Tab::new("publish", &publish),
         Tab::new("hls", &watch).with("dark", true),

@@ -12,7 +12,7 @@ const LIMIT: Duration = Duration::from_secs(30);
 const TEST_PICTURE: &str = "source=canvas&width=320&height=180";
 
 /// Waits for a problem of this kind and for words that hold both texts.
-async fn says(browser: &Browser, tab: &str, kind: &str, texts: [&str; 2]) -> Result<Seen> {
+pub(crate) async fn says(browser: &Browser, tab: &str, kind: &str, texts: [&str; 2]) -> Result<Seen> {
     let what = format!("the problem {kind}");
     let seen = browser
         .wait(tab, &what, LIMIT, |seen| seen.problem == kind)

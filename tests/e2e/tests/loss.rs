@@ -28,6 +28,7 @@ const BAD: Weather = Weather {
     loss: 0.03,
     reorder: 0.05,
     delay: Duration::from_millis(10),
+    jitter: Duration::ZERO,
 };
 
 #[tokio::test(flavor = "multi_thread")]

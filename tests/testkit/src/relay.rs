@@ -5,12 +5,20 @@ use anyhow::Result;
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::UdpSocket;
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+/// Datagrams that an uneven path holds up at most.
+const QUEUE: usize = 4096;
+/// How often an uneven path becomes another.
+const REDRAW: Duration = Duration::from_millis(100);
 
 /// What happens to a datagram on its way.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -21,6 +29,9 @@ pub struct Weather {
     pub reorder: f64,
     /// What every datagram takes.
     pub delay: Duration,
+    /// What the path takes beyond that at most: between nothing and this, drawn anew every 100 ms. Nothing overtakes, as in a
+    /// queue.
+    pub jitter: Duration,
 }
 
 impl Weather {
@@ -29,12 +40,14 @@ impl Weather {
         loss: 0.0,
         reorder: 0.0,
         delay: Duration::ZERO,
+        jitter: Duration::ZERO,
     };
     /// Nothing passes: the network is gone.
     pub const GONE: Weather = Weather {
         loss: 1.0,
         reorder: 0.0,
         delay: Duration::ZERO,
+        jitter: Duration::ZERO,
     };
 }
 
@@ -126,6 +139,16 @@ impl Shared {
         }
     }
 
+    /// What the path takes more just now.
+    fn unevenness(&self) -> Duration {
+        let jitter = held(&self.weather).jitter;
+        jitter.mul_f64(held(&self.dice).random())
+    }
+
+    fn jitters(&self) -> bool {
+        held(&self.weather).jitter > Duration::ZERO
+    }
+
     /// How long this datagram takes; `None` if it is lost.
     fn fate(&self) -> Option<Duration> {
         let weather = *self
@@ -148,7 +171,7 @@ impl Shared {
 }
 
 async fn inward(socket: Arc<UdpSocket>, target: SocketAddr, shared: Arc<Shared>) {
-    let mut sources: HashMap<SocketAddr, Arc<UdpSocket>> = HashMap::new();
+    let mut sources: HashMap<SocketAddr, Way> = HashMap::new();
     let mut backward = JoinSet::new();
     let mut buffer = vec![0; 65536];
     // An error here is an ICMP answer to an earlier datagram; the next receive goes on.
@@ -156,42 +179,87 @@ async fn inward(socket: Arc<UdpSocket>, target: SocketAddr, shared: Arc<Shared>)
         let Ok((length, source)) = socket.recv_from(&mut buffer).await else {
             continue;
         };
-        let way = match sources.get(&source) {
-            Some(way) => way.clone(),
-            None => {
-                let Ok(way) = UdpSocket::bind("127.0.0.1:0").await else {
-                    continue;
-                };
-                let way = Arc::new(way);
-                backward.spawn(outward(way.clone(), socket.clone(), source, shared.clone()));
-                held(&shared.ways).push(way.clone());
-                sources.insert(source, way.clone());
-                way
-            }
-        };
+        if let Entry::Vacant(vacant) = sources.entry(source) {
+            let Ok(way) = UdpSocket::bind("127.0.0.1:0").await else {
+                continue;
+            };
+            let way = Arc::new(way);
+            held(&shared.ways).push(way.clone());
+            let back = Way::new(socket.clone(), source, shared.clone());
+            backward.spawn(outward(way.clone(), back));
+            vacant.insert(Way::new(way, target, shared.clone()));
+        }
         if length >= 100 {
             held(&shared.sample).clone_from(&buffer[..length].to_vec());
         }
-        pass(&shared, way, target, &buffer[..length]).await;
+        if let Some(way) = sources.get_mut(&source) {
+            way.pass(&buffer[..length]).await;
+        }
     }
 }
 
-async fn outward(way: Arc<UdpSocket>, socket: Arc<UdpSocket>, source: SocketAddr, shared: Arc<Shared>) {
+async fn outward(from: Arc<UdpSocket>, mut way: Way) {
     let mut buffer = vec![0; 65536];
     loop {
-        let Ok((length, _)) = way.recv_from(&mut buffer).await else {
+        let Ok((length, _)) = from.recv_from(&mut buffer).await else {
             continue;
         };
-        pass(&shared, socket.clone(), source, &buffer[..length]).await;
+        way.pass(&buffer[..length]).await;
     }
 }
 
-async fn pass(shared: &Shared, socket: Arc<UdpSocket>, to: SocketAddr, datagram: &[u8]) {
-    match shared.fate() {
-        None => {}
-        Some(Duration::ZERO) => drop(socket.send_to(datagram, to).await),
-        Some(time) => {
-            let datagram = datagram.to_vec();
+/// One direction between one source and the target.
+struct Way {
+    shared: Arc<Shared>,
+    socket: Arc<UdpSocket>,
+    to: SocketAddr,
+    /// What an uneven path holds up, in order.
+    queue: mpsc::Sender<(Instant, Vec<u8>)>,
+    _task: JoinSet<()>,
+    /// When the last of the queue leaves.
+    free: Instant,
+    uneven: Duration,
+    drawn: Option<Instant>,
+}
+
+impl Way {
+    fn new(socket: Arc<UdpSocket>, to: SocketAddr, shared: Arc<Shared>) -> Self {
+        let (queue, mut held_up) = mpsc::channel::<(Instant, Vec<u8>)>(QUEUE);
+        let (mut task, out) = (JoinSet::new(), socket.clone());
+        task.spawn(async move {
+            while let Some((due, datagram)) = held_up.recv().await {
+                tokio::time::sleep_until(due).await;
+                drop(out.send_to(&datagram, to).await);
+            }
+        });
+        Way {
+            shared,
+            socket,
+            to,
+            queue,
+            _task: task,
+            free: Instant::now(),
+            uneven: Duration::ZERO,
+            drawn: None,
+        }
+    }
+
+    async fn pass(&mut self, datagram: &[u8]) {
+        let Some(time) = self.shared.fate() else { return };
+        let now = Instant::now();
+        if self.shared.jitters() || self.free > now {
+            if self.drawn.is_none_or(|at| now - at >= REDRAW) {
+                self.uneven = self.shared.unevenness();
+                self.drawn = Some(now);
+            }
+            let due = (now + time + self.uneven).max(self.free);
+            self.free = due;
+            // overflow: lost, as in any router; seconds of media fit.
+            self.queue.try_send((due, datagram.to_vec())).ok();
+        } else if time.is_zero() {
+            drop(self.socket.send_to(datagram, self.to).await);
+        } else {
+            let (socket, to, datagram) = (self.socket.clone(), self.to, datagram.to_vec());
             tokio::spawn(async move {
                 tokio::time::sleep(time).await;
                 drop(socket.send_to(&datagram, to).await);
@@ -224,6 +292,35 @@ mod tests {
         .await
     }
 
+    #[tokio::test]
+    async fn an_uneven_path_delays_and_never_reorders() -> Result<()> {
+        let server = UdpSocket::bind("127.0.0.1:0").await?;
+        let relay = Relay::start(server.local_addr()?, 1).await?;
+        relay.set(Weather {
+            jitter: Duration::from_millis(200),
+            ..Weather::FAIR
+        });
+        let client = UdpSocket::bind("127.0.0.1:0").await?;
+        let sending = async {
+            for n in 0..100_u8 {
+                client.send_to(&[n], relay.address()).await?;
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            anyhow::Ok(Instant::now())
+        };
+        let receiving = async {
+            let mut buffer = [0; 16];
+            for n in 0..100_u8 {
+                let (length, _) = server.recv_from(&mut buffer).await?;
+                assert_eq!(buffer[..length], [n]);
+            }
+            anyhow::Ok(Instant::now())
+        };
+        let (sent, received) = tokio::try_join!(sending, receiving)?;
+        assert!(received > sent);
+        Ok(())
+    }
+
     #[test]
     fn a_seed_fixes_what_is_lost() {
         let losses = |seed| {
@@ -231,6 +328,7 @@ mod tests {
                 loss: 0.03,
                 reorder: 0.1,
                 delay: Duration::ZERO,
+                jitter: Duration::ZERO,
             };
             let shared = Shared::new(bad, seed);
             (0..1000).map(|_| shared.fate()).collect::<Vec<_>>()

@@ -1,11 +1,12 @@
 //! An HTTP proxy for WHIP that puts a relay between a publisher and an ingest node: it takes the publisher's candidates out
-//! of the offer and writes the relay's address over those in the answer. Everything else passes as it is.
+//! of the offer and writes the relay's address over those in the answer. Everything else passes as it is, a session's events
+//! without end.
 
 use crate::http::{self, Response};
 use crate::relay::Relay;
 use anyhow::{Context, Result};
 use std::net::SocketAddr;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
@@ -56,6 +57,17 @@ async fn serve(mut stream: TcpStream, node: &str, media: SocketAddr) -> Result<(
         .filter_map(|line| line.split_once(':'))
         .map(|(k, v)| (k, v.trim()))
         .collect();
+    if method == "GET"
+        && path
+            .split('?')
+            .next()
+            .is_some_and(|path| path.ends_with("/events"))
+    {
+        let mut events = TcpStream::connect(node).await?;
+        events.write_all(&bytes).await?;
+        copy_bidirectional(&mut stream, &mut events).await?;
+        return Ok(());
+    }
     let field = |name: &str| {
         headers
             .iter()

@@ -22,8 +22,10 @@ pub(crate) enum Heard {
     /// A report block (RFC 3550 §6.4.1).
     Report {
         ssrc: u32,
-        /// Of 256.
-        fraction_lost: u8,
+        /// Extended.
+        highest_seq: u32,
+        /// All so far, modulo 2^24; what the reader says of the time since its report before is of a few packets only, where it
+        /// reports with each NACK.
         lost: u32,
         /// Middle of the NTP time of our last report; 0: none arrived.
         last_report: u32,
@@ -65,7 +67,7 @@ pub(crate) fn heard(packet: &dyn rtc::rtcp::Packet, say: &mut dyn FnMut(Heard)) 
 fn block_of(block: &ReceptionReport) -> Heard {
     Heard::Report {
         ssrc: block.ssrc,
-        fraction_lost: block.fraction_lost,
+        highest_seq: block.last_sequence_number,
         lost: block.total_lost,
         last_report: block.last_sender_report,
         delay: block.delay,

@@ -20,6 +20,18 @@ use weft_wire::{CaptureTime, MediaKind, TrackId};
 /// Reports remembered until the reader answers them.
 const MOST_REPORTS: usize = 8;
 
+/// Loss is judged over so long and so many packets at least: a few lost of a few sent say nothing.
+const JUDGED_TIME: Duration = Duration::from_secs(1);
+const JUDGED_PACKETS: u32 = 50;
+
+/// What a report said, and when.
+#[derive(Debug, Clone, Copy)]
+struct Reported {
+    at: Instant,
+    highest_seq: u32,
+    lost: u32,
+}
+
 /// The state of one track.
 pub(super) struct Lane {
     agreed: WatchedTrack,
@@ -36,6 +48,8 @@ pub(super) struct Lane {
     line: Option<(u32, CaptureTime)>,
     /// Packets that the reader says it never got.
     pub(super) lost: u32,
+    /// The report from which loss is counted.
+    judged: Option<Reported>,
 }
 
 impl Lane {
@@ -53,6 +67,7 @@ impl Lane {
             reports: VecDeque::new(),
             line: None,
             lost: 0,
+            judged: None,
         }
     }
 
@@ -194,6 +209,28 @@ impl Lane {
             }],
         };
         [Box::new(report), Box::new(description)]
+    }
+
+    /// The reader got so far and missed so many: the part lost of 256, once enough was sent to judge it.
+    pub(super) fn reported(&mut self, at: Instant, highest_seq: u32, lost: u32) -> Option<u8> {
+        let report = Reported {
+            at,
+            highest_seq,
+            lost,
+        };
+        self.lost = lost;
+        let from = *self.judged.get_or_insert(report);
+        let expected = highest_seq.wrapping_sub(from.highest_seq);
+        let soon = at.saturating_duration_since(from.at) < JUDGED_TIME;
+        // One that overtook another goes back a little.
+        if soon || !(JUDGED_PACKETS..1 << 31).contains(&expected) {
+            return None;
+        }
+        self.judged = Some(report);
+        // Signed, of 24 bits (RFC 3550 section 6.4.1): packets that came twice make up for lost ones.
+        let gone = (lost.wrapping_sub(from.lost) << 8) as i32 >> 8;
+        let gone = u64::from(gone.max(0).unsigned_abs());
+        Some(u8::try_from(gone * 256 / u64::from(expected)).unwrap_or(u8::MAX))
     }
 
     /// The round trip by the reader's answer to a report of ours. Their times are those of capture, so it is looked up when

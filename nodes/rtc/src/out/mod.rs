@@ -109,6 +109,7 @@ impl Outgoing {
 
     pub(crate) fn round_trip(&mut self, rtt: Duration) {
         self.round_trip = rtt;
+        self.path.round_trip(rtt);
     }
 
     /// The loop stood still: what is late now is not the path's doing.
@@ -236,7 +237,7 @@ impl Outgoing {
             }
             Heard::Report {
                 ssrc,
-                fraction_lost,
+                highest_seq,
                 lost,
                 last_report,
                 delay,
@@ -245,16 +246,18 @@ impl Outgoing {
                     return;
                 };
                 let rtt = lane.round_trip(now, last_report, delay);
-                lane.lost = lost;
+                let fraction = lane.reported(now, highest_seq, lost);
                 if let Some(rtt) = rtt {
-                    self.round_trip = rtt;
+                    self.round_trip(rtt);
                     let micros = u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX);
                     self.shared.round_trip_us.store(micros, Relaxed);
                 }
                 let all: u64 = self.lanes.iter().map(|l| u64::from(l.lost)).sum();
                 self.shared.reported_lost.store(all, Relaxed);
-                self.path.reported(now, fraction_lost);
-                self.pacer.set_rate(self.path.rate());
+                if let Some(fraction) = fraction {
+                    self.path.reported(now, fraction);
+                    self.pacer.set_rate(self.path.rate());
+                }
             }
             Heard::Estimate {
                 bits_per_second,

@@ -1,5 +1,6 @@
-//! What is known of the path to one reader: by its own estimate and by what it reports lost. A path that has carried what was
-//! sent is free, whatever the estimate says: an estimate never grows far beyond what was there to be measured.
+//! What is known of the path to one reader: by what it reports lost, how long its answers take, and its own estimate. A path
+//! that has carried what was sent is free, whatever the estimate says: an estimate never grows far beyond what was there to be
+//! measured, and falls far below where the air loses packets or delays them unevenly.
 
 use std::time::Duration;
 use tokio::time::Instant;
@@ -12,12 +13,11 @@ const LEAST: u64 = 150_000;
 const SHORT: f64 = 0.9;
 /// Loss of this part of the packets, of 256, means that too: a tenth. Less is the air's doing.
 const LOSSY: u8 = 26;
-/// So little, of 256, means that it carries more than is sent: a fiftieth.
-const CLEAN: u8 = 5;
-/// By which what is sent then grows with each report.
+/// By which what is sent to a narrow path grows with each report of less, so each second.
 const GROWTH: f64 = 1.08;
-/// An estimate that falls short is believed after this, or when packets are lost as well.
-const CONVINCED: Duration = Duration::from_secs(2);
+/// Answers that take so much longer than the quickest did mean that packets queue on the way: what a path does not carry either
+/// waits or is lost. Wireless networks are uneven by less.
+const QUEUE: Duration = Duration::from_millis(500);
 /// After so long without a sign that it is narrow it is free again.
 const FORGIVEN: Duration = Duration::from_secs(4);
 
@@ -29,10 +29,11 @@ pub(super) struct Path {
     /// Bits per second of the last whole window.
     sent: u64,
     narrow: Option<Narrow>,
-    /// Since when estimates fall short of what is sent.
-    short: Option<Instant>,
-    /// The last report told of some loss.
+    /// The last report told of more loss than the air's.
     lossy: bool,
+    quickest: Option<Duration>,
+    /// The last answer had waited on the way.
+    queued: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -48,8 +49,9 @@ impl Path {
             bytes: 0,
             sent: 0,
             narrow: None,
-            short: None,
             lossy: false,
+            quickest: None,
+            queued: false,
         }
     }
 
@@ -76,44 +78,52 @@ impl Path {
         }
     }
 
-    /// The reader's estimate.
+    /// An answer took so long.
+    pub(super) fn round_trip(&mut self, rtt: Duration) {
+        let quickest = self.quickest.map_or(rtt, |least| least.min(rtt));
+        self.quickest = Some(quickest);
+        self.queued = rtt >= quickest + QUEUE;
+    }
+
+    /// The reader's estimate. It counts where something else says as well that the path does not carry what is sent.
     pub(super) fn estimated(&mut self, now: Instant, bits_per_second: u64) {
-        let rate = bits_per_second.max(LEAST);
         let short = self.sent > 0 && (bits_per_second as f64) < self.sent as f64 * SHORT;
-        self.short = short.then(|| self.short.unwrap_or(now));
-        // A reader whose machine is busy believes for a moment that the path is: whole pictures would be left out for it.
-        let lasts = |since: Instant| now.saturating_duration_since(since) >= CONVINCED;
-        match &mut self.narrow {
-            None if self.short.is_some_and(|since| self.lossy || lasts(since)) => {
-                self.narrow = Some(Narrow { rate, seen: now });
-            }
-            None => {}
-            Some(narrow) => {
-                if rate < narrow.rate || short {
-                    narrow.seen = now;
+        if self.is_doubtful() {
+            let rate = bits_per_second.max(LEAST);
+            match &mut self.narrow {
+                None if short => self.narrow = Some(Narrow { rate, seen: now }),
+                None => {}
+                Some(narrow) => {
+                    if rate < narrow.rate || short {
+                        narrow.seen = now;
+                    }
+                    narrow.rate = rate;
                 }
-                narrow.rate = rate;
             }
         }
         self.forgive(now);
     }
 
-    /// A report: so much of 256 was lost since the one before.
+    /// So much of 256 was lost in the last second or more.
     pub(super) fn reported(&mut self, now: Instant, fraction_lost: u8) {
-        self.lossy = fraction_lost > CLEAN;
-        if fraction_lost >= LOSSY {
+        self.lossy = fraction_lost >= LOSSY;
+        if self.lossy {
             let kept = 1.0 - f64::from(fraction_lost) / 512.0;
             let base = self.narrow.map_or(self.sent, |n| n.rate);
             if base > 0 {
                 let rate = ((base as f64 * kept) as u64).max(LEAST);
                 self.narrow = Some(Narrow { rate, seen: now });
             }
-        } else if fraction_lost <= CLEAN
+        } else if !self.queued
             && let Some(narrow) = &mut self.narrow
         {
             narrow.rate = (narrow.rate as f64 * GROWTH) as u64;
         }
         self.forgive(now);
+    }
+
+    fn is_doubtful(&self) -> bool {
+        self.lossy || self.queued
     }
 
     fn forgive(&mut self, now: Instant) {
@@ -130,10 +140,13 @@ impl Path {
 mod tests {
     use super::*;
 
+    const MS: Duration = Duration::from_millis(1);
+
     /// A path over which 4 Mbit/s have gone for two seconds.
     fn used() -> (Path, Instant) {
         let start = Instant::now();
         let mut path = Path::new(start);
+        path.round_trip(20 * MS);
         for ms in 0..2_100 {
             path.sent(start + Duration::from_millis(ms), 500);
         }
@@ -141,24 +154,34 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_estimate_below_what_is_sent_makes_it_narrow_and_one_above_does_not() {
+    async fn an_estimate_below_what_is_sent_makes_it_narrow_once_packets_queue() {
         let (mut path, now) = used();
-        path.estimated(now, 6_000_000);
-        assert_eq!(path.rate(), None);
         path.estimated(now, 2_000_000);
-        path.estimated(now + CONVINCED / 2, 2_000_000);
-        assert_eq!(path.rate(), None, "not at once");
-        path.estimated(now + CONVINCED, 2_000_000);
+        assert_eq!(path.rate(), None, "nothing else speaks for it");
+        path.round_trip(519 * MS);
+        path.estimated(now, 2_000_000);
+        assert_eq!(path.rate(), None, "an uneven network");
+        path.round_trip(520 * MS);
+        path.estimated(now, 6_000_000);
+        assert_eq!(path.rate(), None, "it does not fall short");
+        path.estimated(now, 2_000_000);
         assert_eq!(path.rate(), Some(2_000_000));
-        let now = now + CONVINCED;
         path.estimated(now, 2_400_000);
         assert_eq!(path.rate(), Some(2_400_000), "it grows with the estimate");
+        path.reported(now, 0);
+        assert_eq!(path.rate(), Some(2_400_000), "not while packets queue");
+        path.round_trip(30 * MS);
+        path.reported(now, 0);
+        assert_eq!(path.rate(), Some(2_592_000), "and by itself when they do not");
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_estimate_that_falls_short_while_packets_are_lost_is_believed_at_once() {
+    async fn an_estimate_that_falls_short_while_many_packets_are_lost_is_believed_at_once() {
         let (mut path, now) = used();
         path.reported(now, 13);
+        path.estimated(now, 2_000_000);
+        assert_eq!(path.rate(), None, "one in twenty is the air's doing");
+        path.reported(now, 38);
         path.estimated(now, 2_000_000);
         assert_eq!(path.rate(), Some(2_000_000));
     }
@@ -182,13 +205,17 @@ mod tests {
         path.reported(now, 38);
         let rate = path.rate().unwrap();
         assert!((3_600_000..4_000_000).contains(&rate), "{rate}");
+        path.waited(now);
+        path.reported(now, 13);
+        assert!(path.rate().unwrap() > rate, "it is tried again");
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_path_without_further_signs_is_free_again() {
         let (mut path, now) = used();
-        path.reported(now, 13);
+        path.reported(now, 38);
         path.estimated(now, 2_000_000);
+        path.reported(now, 0);
         for s in 1..6 {
             let now = now + Duration::from_secs(s);
             for ms in 0..1_000 {

@@ -88,7 +88,7 @@ fn a_late_packet_widens_the_hold_for_the_next() {
     assert_eq!(drain(&mut r, ms(599)), []);
     assert_eq!(drain(&mut r, ms(600)), [-1, 5]);
     r.set_rtt(ms(400));
-    assert_eq!(r.hold(), ms(500));
+    assert_eq!(r.hold(), ms(1_200));
 }
 
 #[test]
