@@ -2,7 +2,6 @@
 //! What each route does is its own business, and so is how the gate judges.
 
 use crate::error::Error;
-use crate::origins;
 use crate::routes::Control;
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -18,6 +17,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::atomic::Ordering::Relaxed;
 use weft_auth::{Action, Credentials, Protocol, Request, client_ip};
 use weft_config::{Config, IpRule};
+use weft_http::cors;
 
 /// What a page of another site may read beside the body.
 const SHOWN: &str = "Weft-View-Age, Weft-Notice";
@@ -92,7 +92,7 @@ pub(crate) async fn guard<B: MessageBody>(
         None => next.call(request).await?.map_into_left_body(),
     };
     let headers = response.headers_mut();
-    match origins::readable(origin.as_ref(), door.sites(&config)) {
+    match cors::allowed(origin.as_ref(), door.sites(&config)) {
         Some(site) => {
             if site != "*" {
                 headers.append(VARY, HeaderValue::from_static("Origin"));
@@ -174,7 +174,7 @@ pub(crate) fn preflight() -> HttpResponse {
 fn of_this_site(headers: &HeaderMap, listed: &[String]) -> Result<(), Error> {
     let text = |name| headers.get(name).map(|value| value.to_str().unwrap_or("?"));
     if let Some(origin) = text(ORIGIN) {
-        if origins::is_named(origin, listed) {
+        if cors::is_named(origin, listed) {
             return Ok(());
         }
         let other = || Error::OtherSite(origin.chars().take(80).collect());

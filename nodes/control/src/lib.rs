@@ -17,7 +17,6 @@ mod nodes;
 mod notice;
 mod openapi;
 mod orders;
-mod origins;
 mod page;
 mod path;
 mod process;

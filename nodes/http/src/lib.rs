@@ -3,6 +3,7 @@
 
 pub mod body;
 mod client;
+pub mod cors;
 pub mod query;
 pub mod reply;
 

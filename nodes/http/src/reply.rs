@@ -1,6 +1,7 @@
 //! The words and headers that all answers have in common: JSON errors as MediaMTX writes them, CORS, unknown routes.
 //! Which answer applies is the handlers' decision.
 
+use crate::cors;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::{HttpResponse, HttpResponseBuilder};
@@ -133,14 +134,11 @@ pub fn preflight() -> HttpResponse {
         .finish()
 }
 
-/// `Server` and the CORS headers of every answer.
-pub fn common_headers(headers: &mut HeaderMap, origin: &str) {
+/// `Server` and the CORS headers of every answer to publishers and readers, for a page of this origin.
+pub fn common_headers(headers: &mut HeaderMap, origin: Option<&HeaderValue>, listed: &[String]) {
     headers.insert(header::SERVER, HeaderValue::from_static("weft"));
-    if let Ok(origin) = HeaderValue::from_str(origin) {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        headers.insert(
-            header::ACCESS_CONTROL_ALLOW_CREDENTIALS,
-            HeaderValue::from_static("true"),
-        );
+    if cors::readable(headers, origin, listed) {
+        let yes = HeaderValue::from_static("true");
+        headers.insert(header::ACCESS_CONTROL_ALLOW_CREDENTIALS, yes);
     }
 }

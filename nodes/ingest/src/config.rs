@@ -49,8 +49,6 @@ pub struct IngestConfig {
     /// Most publishers at once whose media has not come yet: each holds some 200 kB until it is dropped. Besides
     /// `fabric.limits.pendingPublishers`, as above.
     pub max_waiting: usize,
-    /// Value of `Access-Control-Allow-Origin`.
-    pub allow_origin: String,
     /// ICE servers named in `Link` headers.
     pub ice_servers: Vec<IceServer>,
     /// What each client address has of this node, readers included: `fabric.limits.sessionsPerAddress` of the settings
@@ -70,7 +68,6 @@ impl Default for IngestConfig {
             override_publisher: true,
             max_publishers: 0,
             max_waiting: 500,
-            allow_origin: "*".to_owned(),
             ice_servers: Vec::new(),
             shares: weft_limits::Shares::default(),
             settings: weft_config::Live::default(),

@@ -8,14 +8,14 @@ use super::playlist::{File, parse};
 use crate::counters::add;
 use actix_web::body::{BoxBody, MessageBody, SizedStream};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{self, HeaderMap, HeaderValue};
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::{Next, from_fn};
 use actix_web::{HttpRequest, HttpResponse, web};
 use bytes::Bytes;
 use std::net::{Ipv4Addr, SocketAddr};
 use weft_auth::Denied;
-use weft_http::reply;
+use weft_http::{cors, reply};
 use weft_rtsp_server::{DescribeRequest, Refusal};
 use weft_wire::StreamName;
 
@@ -181,36 +181,16 @@ async fn common(
         .map(|hls| hls.inner.live.now());
     let preflight = request.method() == Method::OPTIONS;
     let mut response = if preflight {
-        request.into_response(allowed())
+        request.into_response(cors::read_only("Authorization, Range"))
     } else {
         next.call(request).await?.map_into_boxed_body()
     };
     let headers = response.headers_mut();
     headers.insert(header::SERVER, HeaderValue::from_static("weft"));
     if let Some(config) = listed {
-        readable(headers, origin, &config.allow_origins.hls);
+        cors::readable(headers, origin.as_ref(), &config.allow_origins.hls);
     }
     Ok(response)
-}
-
-/// Says to a page of this origin that it may read the answer, where it may.
-fn readable(headers: &mut HeaderMap, origin: Option<HeaderValue>, listed: &[String]) {
-    if listed.iter().any(|site| site == "*") {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
-        return;
-    }
-    headers.insert(header::VARY, HeaderValue::from_static("Origin"));
-    let named = |origin: &HeaderValue| listed.iter().any(|site| origin == site.trim_end_matches('/'));
-    if let Some(origin) = origin.filter(named) {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-    }
-}
-
-fn allowed() -> HttpResponse {
-    HttpResponse::NoContent()
-        .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, "OPTIONS, GET, HEAD"))
-        .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, "Authorization, Range"))
-        .finish()
 }
 
 fn denied(no: &Denied) -> HttpResponse {

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 use weft_auth::{Action, Denied, Gate, Protocol, Request};
 use weft_config::{Live, Source};
-use weft_http::reply;
+use weft_http::{cors, reply};
 use weft_limits::Rates;
 use weft_wire::{Codec, StreamName};
 
@@ -128,40 +128,22 @@ async fn common(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
     let origin = request.headers().get(header::ORIGIN).cloned();
-    let all = request
+    let listed = request
         .app_data::<web::Data<StillRoutes>>()
         .map(|state| state.settings.now().allow_origins.webrtc.clone());
     let preflight = request.method() == Method::OPTIONS;
     let mut response = if preflight {
-        let answer = HttpResponse::NoContent()
-            .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, "OPTIONS, GET, HEAD"))
-            .insert_header((
-                header::ACCESS_CONTROL_ALLOW_HEADERS,
-                "Authorization, If-None-Match",
-            ))
-            .finish();
-        request.into_response(answer)
+        request.into_response(cors::read_only("Authorization, If-None-Match"))
     } else {
         next.call(request).await?.map_into_boxed_body()
     };
     let headers = response.headers_mut();
     headers.insert(header::SERVER, HeaderValue::from_static("weft"));
-    if let Some(origin) = allowed(&all.unwrap_or_default(), origin) {
-        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-        headers.insert(
-            header::ACCESS_CONTROL_EXPOSE_HEADERS,
-            HeaderValue::from_static(EXPOSED),
-        );
+    if cors::readable(headers, origin.as_ref(), &listed.unwrap_or_default()) {
+        let exposed = HeaderValue::from_static(EXPOSED);
+        headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, exposed);
     }
     Ok(response)
-}
-
-/// Whose scripts may read the answer.
-fn allowed(all: &[String], origin: Option<HeaderValue>) -> Option<HeaderValue> {
-    if all.iter().any(|one| one == "*") {
-        return Some(HeaderValue::from_static("*"));
-    }
-    origin.filter(|origin| all.iter().any(|one| one.as_bytes() == origin.as_bytes()))
 }
 
 async fn get(request: &HttpRequest, state: &StillRoutes, form: Form) -> HttpResponse {

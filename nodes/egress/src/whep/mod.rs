@@ -116,6 +116,10 @@ async fn common(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let listed = request
+        .app_data::<web::Data<Whep>>()
+        .map(|face| face.config.settings.now().allow_origins.webrtc.clone());
     let preflight = request.method() == Method::OPTIONS
         && request
             .headers()
@@ -125,7 +129,11 @@ async fn common(
     } else {
         next.call(request).await?.map_into_boxed_body()
     };
-    reply::common_headers(response.headers_mut(), "*");
+    reply::common_headers(
+        response.headers_mut(),
+        origin.as_ref(),
+        &listed.unwrap_or_default(),
+    );
     Ok(response)
 }
 

@@ -90,9 +90,10 @@ async fn common(
     request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    let origin = request
+    let origin = request.headers().get(header::ORIGIN).cloned();
+    let listed = request
         .app_data::<web::Data<State>>()
-        .map_or_else(|| "*".to_owned(), |state| state.config.allow_origin.clone());
+        .map(|state| state.config.settings.now().allow_origins.webrtc.clone());
     let preflight = request.method() == Method::OPTIONS
         && request
             .headers()
@@ -102,7 +103,11 @@ async fn common(
     } else {
         next.call(request).await?.map_into_boxed_body()
     };
-    weft_http::reply::common_headers(response.headers_mut(), &origin);
+    weft_http::reply::common_headers(
+        response.headers_mut(),
+        origin.as_ref(),
+        &listed.unwrap_or_default(),
+    );
     Ok(response)
 }
 

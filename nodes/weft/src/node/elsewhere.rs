@@ -83,19 +83,8 @@ impl Elsewhere {
         };
         let headers = response.headers_mut();
         headers.insert(header::SERVER, header::HeaderValue::from_static("weft"));
-        let all = self.settings.now().allow_origins.webrtc.clone();
         let origin = request.headers().get(header::ORIGIN);
-        let listed = |origin: &header::HeaderValue| all.iter().any(|o| origin.as_bytes() == o.as_bytes());
-        let allowed = match origin.filter(|origin| listed(origin)) {
-            Some(origin) => Some(origin.clone()),
-            None => all
-                .iter()
-                .any(|o| o == "*")
-                .then(|| header::HeaderValue::from_static("*")),
-        };
-        if let Some(allowed) = allowed {
-            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
-        }
+        weft_http::cors::readable(headers, origin, &self.settings.now().allow_origins.webrtc);
         response
     }
 

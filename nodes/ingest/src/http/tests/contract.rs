@@ -284,3 +284,21 @@ fn each_refusal_has_a_status() {
         assert_eq!(error.status(), status);
     }
 }
+
+#[actix::test]
+async fn pages_of_listed_sites_alone_may_read_what_is_answered() {
+    let config = weft_config::Config::parse("webrtcAllowOrigins: ['https://exams.example']", "test");
+    let node = node(IngestConfig {
+        settings: weft_config::Live::fixed(config.unwrap()),
+        ..IngestConfig::default()
+    });
+    for (origin, allowed) in [
+        ("https://exams.example", Some("https://exams.example")),
+        ("https://other.example", None),
+    ] {
+        let answer = call(&node, "OPTIONS", "/cam/1/whip", &[("Origin", origin)], "").await;
+        assert_eq!(answer.status, 204);
+        assert_eq!(answer.header("Access-Control-Allow-Origin"), allowed, "{origin}");
+        assert_eq!(answer.header("Vary"), Some("Origin"));
+    }
+}

@@ -1,7 +1,8 @@
-//! Pages of which sites may read answers, and may send changes: `apiAllowOrigins` and its like, read as MediaMTX does.
-//! `*` lets every page read; only a site that is listed by name may change something.
+//! Whose scripts may read an answer: the sites that a port's `...AllowOrigins` lists, read as MediaMTX does. `*` lets every page
+//! read; only a site that is listed by name may change something. What else of an answer scripts may see is for each face to say.
 
-use actix_web::http::header::HeaderValue;
+use actix_web::HttpResponse;
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
 
 /// Scheme, host and port of a site; the port that its scheme has where none is given.
 #[derive(Debug, PartialEq, Eq)]
@@ -46,7 +47,8 @@ impl Site {
 }
 
 /// Whether a page's site is listed, by its name or by the domain that it is in (`https://*.example.com`).
-pub(crate) fn is_named(origin: &str, listed: &[String]) -> bool {
+#[must_use]
+pub fn is_named(origin: &str, listed: &[String]) -> bool {
     let Some(site) = Site::read(origin) else {
         return false;
     };
@@ -57,7 +59,8 @@ pub(crate) fn is_named(origin: &str, listed: &[String]) -> bool {
 }
 
 /// What `Access-Control-Allow-Origin` says to a page of this origin; `None`: it may not read the answer.
-pub(crate) fn readable(origin: Option<&HeaderValue>, listed: &[String]) -> Option<HeaderValue> {
+#[must_use]
+pub fn allowed(origin: Option<&HeaderValue>, listed: &[String]) -> Option<HeaderValue> {
     if let Some(value) = origin
         && value.to_str().is_ok_and(|origin| is_named(origin, listed))
     {
@@ -65,6 +68,29 @@ pub(crate) fn readable(origin: Option<&HeaderValue>, listed: &[String]) -> Optio
     }
     let every = listed.iter().any(|site| site == "*");
     every.then(|| HeaderValue::from_static("*"))
+}
+
+/// Says so in the headers. True where it may read the answer.
+pub fn readable(headers: &mut HeaderMap, origin: Option<&HeaderValue>, listed: &[String]) -> bool {
+    let allowed = allowed(origin, listed);
+    if allowed.as_ref().is_none_or(|allowed| allowed != "*") {
+        // Another origin gets another answer: caches must know.
+        headers.append(header::VARY, HeaderValue::from_static("Origin"));
+    }
+    let may = allowed.is_some();
+    if let Some(allowed) = allowed {
+        headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, allowed);
+    }
+    may
+}
+
+/// The answer to a preflight of what is only read; `headers`: those that requests may have.
+#[must_use]
+pub fn read_only(headers: &'static str) -> HttpResponse {
+    HttpResponse::NoContent()
+        .insert_header((header::ACCESS_CONTROL_ALLOW_METHODS, "OPTIONS, GET, HEAD"))
+        .insert_header((header::ACCESS_CONTROL_ALLOW_HEADERS, headers))
+        .finish()
 }
 
 #[cfg(test)]
@@ -110,7 +136,7 @@ mod tests {
     fn the_site_that_is_listed_is_told_itself_and_every_other_one_the_star_or_nothing() {
         let read = |origin: &str, sites: &[&str]| {
             let origin = HeaderValue::from_str(origin).unwrap();
-            readable(Some(&origin), &listed(sites)).map(|v| v.to_str().unwrap().to_owned())
+            allowed(Some(&origin), &listed(sites)).map(|v| v.to_str().unwrap().to_owned())
         };
         assert_eq!(read("https://a.example", &["*"]).as_deref(), Some("*"));
         assert_eq!(
@@ -118,7 +144,22 @@ mod tests {
             Some("https://a.example")
         );
         assert_eq!(read("https://b.example", &["https://a.example"]), None);
-        assert_eq!(readable(None, &listed(&["https://a.example"])), None);
-        assert!(readable(None, &listed(&["*"])).is_some());
+        assert_eq!(allowed(None, &listed(&["https://a.example"])), None);
+        assert!(allowed(None, &listed(&["*"])).is_some());
+    }
+
+    #[test]
+    fn caches_are_told_where_the_answer_differs_by_origin() {
+        let told = |sites: &[&str]| {
+            let mut headers = HeaderMap::new();
+            let origin = HeaderValue::from_static("https://a.example");
+            let may = readable(&mut headers, Some(&origin), &listed(sites));
+            assert_eq!(may, headers.contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN));
+            (may, headers.contains_key(header::VARY))
+        };
+        assert_eq!(told(&["*"]), (true, false));
+        assert_eq!(told(&["https://a.example"]), (true, true));
+        assert_eq!(told(&["https://b.example"]), (false, true));
+        assert_eq!(told(&[]), (false, true));
     }
 }
