@@ -111,7 +111,8 @@ function show({ phase, problem: problem2, picture, retryIn }) {
     return state("held", picture === "held" ? "Waiting for the publisher" : "Connected, waiting for a picture");
   }
   const text = problem2?.kind === "not-found" ? "Waiting for a publisher" : retryIn !== void 0 && retryIn >= 1e3 ? `Trying again in ${Math.ceil(retryIn / 1e3)} s` : phase === "connecting" ? "Connecting…" : "Connecting again…";
-  state(picture === "moving" ? "live" : "held", picture === "moving" ? "Live" : text);
+  const live = picture === "moving" && problem2?.kind !== "not-found" && problem2?.kind !== "ended";
+  state(live ? "live" : "held", live ? "Live" : text);
 }
 function playlist() {
   if (own.hls) return new URL(own.hls, location.href).href;
@@ -176,6 +177,7 @@ function begin() {
   const why = refused("watch");
   if (why) {
     notice(why);
+    for (const control of [element("go"), element("full"), sound, mode]) control.disabled = true;
     return state("error", "Not possible");
   }
   element("go").addEventListener("click", toggle);

@@ -54,7 +54,9 @@ function show({ phase, problem, picture, retryIn }: ReaderState): void {
   const text = problem?.kind === 'not-found' ? 'Waiting for a publisher'
     : retryIn !== undefined && retryIn >= 1000 ? `Trying again in ${Math.ceil(retryIn / 1000)} s`
       : phase === 'connecting' ? 'Connecting…' : 'Connecting again…';
-  state(picture === 'moving' ? 'live' : 'held', picture === 'moving' ? 'Live' : text);
+  // The picture of a connection that is being replaced; of a stream that is over it is the last one.
+  const live = picture === 'moving' && problem?.kind !== 'not-found' && problem?.kind !== 'ended';
+  state(live ? 'live' : 'held', live ? 'Live' : text);
 }
 
 /** Where the playlist is: as told, by the page or by the server, else where the module thinks. */
@@ -128,6 +130,7 @@ function begin(): void {
   const why = refused('watch');
   if (why) {
     notice(why);
+    for (const control of [element<HTMLButtonElement>('go'), element<HTMLButtonElement>('full'), sound, mode]) control.disabled = true;
     return state('error', 'Not possible');
   }
   element('go').addEventListener('click', toggle);
