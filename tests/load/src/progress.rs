@@ -1,4 +1,4 @@
-//! One line on a terminal that tells how far things are; nothing where there is no terminal.
+//! One line on a terminal that tells how far things are. Where standard error is no terminal there is nothing.
 
 use std::io::{IsTerminal, Write};
 

@@ -369,12 +369,13 @@ impl Peer {
             );
             let sent = sent.map_or(0, |results| results.count());
             drop(slices);
-            let bytes: usize = self
-                .waiting
-                .drain(..count)
-                .take(sent)
-                .map(|datagram| datagram.len())
-                .sum();
+            let mut bytes = 0;
+            for (number, datagram) in self.waiting.drain(..count).enumerate() {
+                bytes += if number < sent { datagram.len() } else { 0 };
+                if let Phase::Live(_, player) = &mut self.phase {
+                    player.keep(datagram);
+                }
+            }
             self.counts.packets.fetch_add(sent as u64, Relaxed);
             self.counts.bytes.fetch_add(bytes as u64, Relaxed);
             self.counts.unsent.fetch_add((count - sent) as u64, Relaxed);

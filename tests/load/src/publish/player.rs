@@ -60,7 +60,8 @@ pub(super) struct Player {
     /// The next picture's number.
     unit: u32,
     lanes: [Lane; 2],
-    kept: VecDeque<(u16, BytesMut)>,
+    /// As they were sent, protected: the header is not secret.
+    kept: VecDeque<BytesMut>,
     reported: Instant,
     plain: Vec<u8>,
 }
@@ -138,13 +139,6 @@ impl Player {
                 }
             }
             let sealed = self.keys.out.encrypt_rtp_with_header(plain, &header)?;
-            if unit.video {
-                if self.kept.len() == KEPT {
-                    self.kept.pop_front();
-                }
-                // A copy of a kilobyte costs less than the counting of a shared one.
-                self.kept.push_back((lane.sequence, sealed.clone()));
-            }
             lane.sequence = lane.sequence.wrapping_add(1);
             lane.packets = lane.packets.wrapping_add(1);
             lane.octets = lane.octets.wrapping_add(payload.len() as u32);
@@ -158,6 +152,16 @@ impl Player {
             self.rounds += clip.duration;
         }
         Ok(unit.video)
+    }
+
+    /// Keeps a packet that was sent, if the server may ask for it again.
+    pub(super) fn keep(&mut self, sealed: BytesMut) {
+        if sealed.get(8..12) == Some(&self.lanes[0].ssrc.to_be_bytes()) {
+            if self.kept.len() == KEPT {
+                self.kept.pop_front();
+            }
+            self.kept.push_back(sealed);
+        }
     }
 
     /// A sender report of each track (RFC 3550 section 6.4.1).
@@ -190,8 +194,12 @@ impl Player {
         for sequence in missing(&plain, video) {
             asked += 1;
             // To the bit what was sent: the same number must never protect two different packets (RFC 3711 section 9.1).
-            let kept = self.kept.iter().find(|(kept, _)| *kept == sequence);
-            out.extend(kept.map(|(_, sealed)| sealed.clone()));
+            let kept = self
+                .kept
+                .iter()
+                .rev()
+                .find(|kept| kept[2..4] == sequence.to_be_bytes());
+            out.extend(kept.cloned());
         }
         asked
     }
