@@ -163,7 +163,7 @@ mod tests {
             a=candidate:1 1 udp 1 10.0.0.1 8189 typ host\r\na=candidate:1 2 udp 1 10.0.0.1 8189 typ host\r\n\
             a=candidate:2 1 udp 1 10.0.0.1 8189 typ host\r\na=candidate:3 1 tcp 1 10.0.0.1 8189 typ host\r\n";
         let answer = Answer::parse(sdp).unwrap();
-        assert_eq!(answer.candidates, [([10, 0, 0, 1], 8189).into()]);
+        assert_eq!(answer.candidates, [SocketAddr::from(([10, 0, 0, 1], 8189))]);
         assert!(answer.server_begins);
         let refused = Answer::parse(&sdp.replace("video 9", "video 0")).unwrap_err();
         assert!(refused.to_string().contains("42e01f"), "{refused}");
