@@ -6,7 +6,6 @@ use crate::egress::Seat;
 use crate::gop::Cached;
 use crate::hub::Shared;
 use crate::whep::WEBRTC;
-use futures::future::BoxFuture;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -367,20 +366,12 @@ impl Reader {
 }
 
 impl PlayReader for Reader {
-    fn next(&mut self) -> BoxFuture<'_, ReaderEvent> {
-        Box::pin(async {
-            loop {
-                if let Some(event) = self.queue.take() {
-                    return event;
-                }
-                // A notice given since then is kept for us: we are the only one waiting.
-                self.queue.ready.notified().await;
-            }
-        })
-    }
-
     fn try_next(&mut self) -> Option<ReaderEvent> {
         self.queue.take()
+    }
+
+    fn ready(&self) -> &Notify {
+        &self.queue.ready
     }
 
     fn set_paused(&mut self, paused: bool) {

@@ -5,6 +5,7 @@ use futures::future::BoxFuture;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Notify;
 use weft_rtp::PacketBlock;
 use weft_wire::{CaptureTime, CloseReason, StreamName, TrackId, TrackInfo};
 
@@ -124,13 +125,26 @@ pub enum ReaderEvent {
 /// A reader's bounded queue. Overflow: it skips to the next key unit, counted by the hub; the server only takes.
 /// Dropping it leaves the stream.
 pub trait PlayReader: Send + 'static {
-    /// The next event. Cancel-safe.
-    fn next(&mut self) -> BoxFuture<'_, ReaderEvent>;
     /// The next event if there is one already: lets the server gather several units in one write.
     fn try_next(&mut self) -> Option<ReaderEvent>;
+    /// Notified (`notify_one`) after an event was queued. Nobody else may wait for it.
+    fn ready(&self) -> &Notify;
     /// Pauses (queue emptied, nothing queued) or resumes at the next key unit.
     fn set_paused(&mut self, paused: bool);
     /// Tells the hub what the reader was sent since the last call, for API and metrics: RTP packets, and their bytes with
     /// RTP headers.
     fn sent(&self, packets: u64, bytes: u64);
+}
+
+impl dyn PlayReader {
+    /// The next event. Cancel-safe. Not of the trait, which would take an allocation each time.
+    pub async fn next(&mut self) -> ReaderEvent {
+        loop {
+            if let Some(event) = self.try_next() {
+                return event;
+            }
+            // A notice given since then is kept for us: we are the only one waiting.
+            self.ready().notified().await;
+        }
+    }
 }

@@ -245,20 +245,12 @@ impl PlaySource for Source {
 struct Reader(Arc<Queue>);
 
 impl PlayReader for Reader {
-    fn next(&mut self) -> BoxFuture<'_, ReaderEvent> {
-        async {
-            loop {
-                if let Some(event) = self.0.take() {
-                    return event;
-                }
-                self.0.ready.notified().await;
-            }
-        }
-        .boxed()
-    }
-
     fn try_next(&mut self) -> Option<ReaderEvent> {
         self.0.take()
+    }
+
+    fn ready(&self) -> &Notify {
+        &self.0.ready
     }
 
     fn set_paused(&mut self, paused: bool) {
