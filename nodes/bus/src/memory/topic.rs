@@ -117,18 +117,26 @@ impl Topic {
         answers.collect()
     }
 
-    /// Puts a delivery into each queue that takes the class; says whether there was one.
-    fn deliver(&self, class: MediaClass, delivery: &Delivery) -> bool {
+    /// Puts a delivery into each queue that takes the class, into the last one without a copy; says whether there was one.
+    fn deliver(&self, class: MediaClass, delivery: Delivery) -> bool {
         let inner = lock(&self.inner);
-        let mut heard = false;
-        for reader in inner.readers.iter().filter(|r| r.filter.takes(class)) {
-            heard = true;
-            // overflow: DROPS the newest for this reader only; it sees the hole in `seq`.
-            if reader.queue.try_send(delivery.clone()).is_err() {
-                Counters::one(&self.counters.dropped_slow);
-            }
+        let mut takers = inner.readers.iter().filter(|r| r.filter.takes(class));
+        let Some(mut taker) = takers.next() else {
+            return false;
+        };
+        for next in takers {
+            self.put(taker, delivery.clone());
+            taker = next;
         }
-        heard
+        self.put(taker, delivery);
+        true
+    }
+
+    fn put(&self, reader: &Reader, delivery: Delivery) {
+        // overflow: DROPS the newest for this reader only; it sees the hole in `seq`.
+        if reader.queue.try_send(delivery).is_err() {
+            Counters::one(&self.counters.dropped_slow);
+        }
     }
 }
 
@@ -160,7 +168,7 @@ impl Publish for MemoryPublication {
             interest.probe(now, class)
         };
         Counters::one(&counters.sent_messages);
-        let heard = self.topic.deliver(class, &Delivery::Units(batch));
+        let heard = self.topic.deliver(class, Delivery::Units(batch));
         if let (Some(probe), false) = (probe, heard) {
             Counters::one(&counters.refusals);
             let mut interest = lock(&self.interest);
@@ -182,7 +190,7 @@ impl Publish for MemoryPublication {
         if !self.wanted() {
             return Sent::Paused;
         }
-        self.topic.deliver(MediaClass::Key, &Delivery::Ended(notice));
+        self.topic.deliver(MediaClass::Key, Delivery::Ended(notice));
         Sent::Published
     }
 

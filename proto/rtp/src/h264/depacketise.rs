@@ -11,6 +11,8 @@ use weft_wire::MAX_UNIT_BYTES;
 const MAX_UNIT_SETS: usize = 32;
 /// First guess of a unit's size, and what a buffer keeps after a damaged unit, in bytes.
 const SMALL: usize = 16 * 1024;
+/// A new buffer holds this much at least, in bytes: small units lie in it one after the other, and none has one of its own.
+const SHARED: usize = 64 * 1024;
 
 /// What is known about packets missing before the next one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -158,7 +160,9 @@ impl H264Depacketiser {
             self.damage(packet.timestamp, Damage::Loss);
             return;
         }
-        self.buf.reserve(self.delta_size);
+        if self.buf.capacity() < self.delta_size {
+            self.buf.reserve(self.delta_size.max(SHARED));
+        }
         self.state = State::Building(Building {
             timestamp: packet.timestamp,
             abs_capture: None,
