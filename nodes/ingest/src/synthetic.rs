@@ -182,6 +182,31 @@ impl Drop for SyntheticPublisher {
     }
 }
 
+/// The role on this thread, and a publisher of pictures whose packets the caller brings, one by one: the receiver is the real one.
+/// Needs a running actix system.
+///
+/// # Errors
+/// What a POST would be refused with.
+pub async fn fed_by_hand(
+    bus: Arc<dyn Bus>,
+    registry: Arc<dyn Registry>,
+    node: &str,
+    stream: StreamName,
+) -> Result<(Ingest, Box<dyn MediaReceiver>), Error> {
+    let ingest = crate::testing::ingest(IngestConfig::default(), bus, registry, node);
+    let publish = Publish {
+        stream,
+        offer: crate::testing::OFFER.to_owned(),
+        client: crate::live::Client::default(),
+        reached_at: None,
+        moves: None,
+    };
+    let published = ingest.state.sessions.send(publish).await;
+    published.map_err(|_| Error::Unavailable("the node has ended".to_owned()))??;
+    let (_, receiver) = crate::testing::made();
+    Ok((ingest, receiver))
+}
+
 /// A peer that is steered, and what became of it.
 #[derive(Debug)]
 struct Steered {
