@@ -17,11 +17,12 @@ use crate::{PlaySource, ReaderEvent};
 use bytes::BytesMut;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 use tokio::io::Interest;
-use tokio::time::{Instant, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 use weft_hooks::{Happening, Hooks};
@@ -71,6 +72,9 @@ pub(crate) struct Connection {
     pub(crate) pulse: Arc<Pulse>,
     pub(crate) claims: Vec<(u8, Claim)>,
     pub(crate) registered: Option<Registered>,
+    /// Set to no later than the next time limit. Limits mostly move on with each packet; it rings at an old one now and then
+    /// rather than being set anew for each.
+    alarm: Pin<Box<Sleep>>,
     /// Its place in the list of connections.
     pub(crate) entered: Entered,
     /// Ends this connection; cancelled with the server's own, or alone by an operator.
@@ -127,6 +131,7 @@ pub(crate) async fn serve(stream: Stream, guest: Guest, peer: SocketAddr, shared
         pulse: Arc::default(),
         claims: Vec::new(),
         registered: None,
+        alarm: Box::pin(sleep_until(Instant::now())),
         entered,
         shared,
     };
@@ -233,8 +238,13 @@ impl Connection {
             (Some(Wait::Until(a)), None) => Some(a),
             (_, b) => b,
         };
+        if let Some(at) = timer
+            && (self.alarm.is_elapsed() || self.alarm.deadline() > at)
+        {
+            self.alarm.as_mut().reset(at);
+        }
         let (stream, playback, shared) = (&self.stream, &mut self.playback, &self.shared);
-        let guest = &mut self.guest;
+        let (guest, alarm) = (&mut self.guest, self.alarm.as_mut());
         let media = async {
             match playback {
                 Some(playback) if take => playback.next().await,
@@ -250,7 +260,7 @@ impl Connection {
         };
         let timer = async {
             match timer {
-                Some(at) => sleep_until(at).await,
+                Some(_) => alarm.await,
                 None => std::future::pending().await,
             }
         };
@@ -350,6 +360,7 @@ impl Connection {
         let Some(playback) = &mut self.playback else {
             return Ok(());
         };
+        self.out.begin();
         let mut sum = Written::default();
         let mut next = Some(first);
         let mut end = Ok(());

@@ -4,14 +4,22 @@
 use crate::datagrams::Datagrams;
 use crate::stream::Stream;
 use bytes::{Buf, BytesMut};
+use std::cell::Cell;
 use std::io;
 use tokio::time::Instant;
 
 /// A batch ends when this much is gathered: one write, and the most that is held beside one access unit.
 pub(crate) const BATCH: usize = 256 * 1024;
-/// A buffer that a large picture has grown beyond this is given back once it is empty: with hundreds of readers, what
-/// each keeps after its first group of pictures would be most of the process.
-pub(crate) const KEEP: usize = 128 * 1024;
+/// Room in a buffer to begin with: usual access units fit.
+const ROOM: usize = 64 * 1024;
+/// A buffer that grew beyond this is not kept.
+const KEEP: usize = 1024 * 1024;
+
+thread_local! {
+    /// A buffer for whoever of this thread writes next. Most readers take what is written at once, so one that stays in the
+    /// cache serves hundreds, and a reader that waits holds none.
+    static SPARE: Cell<Option<BytesMut>> = const { Cell::new(None) };
+}
 
 /// What is still to be sent.
 #[derive(Debug)]
@@ -36,6 +44,24 @@ impl Outbox {
             held: false,
             stuck: None,
             taken: 0,
+        }
+    }
+
+    /// Makes room for what is to be gathered for one write.
+    pub(crate) fn begin(&mut self) {
+        if self.stream.capacity() == 0 {
+            self.stream = SPARE.take().unwrap_or_default();
+            self.stream.reserve(ROOM);
+        }
+    }
+
+    /// Leaves the buffer to others.
+    fn end(&mut self) {
+        let mut buffer = std::mem::take(&mut self.stream);
+        buffer.clear();
+        // Where it began small, as with an answer, it is not worth keeping.
+        if buffer.try_reclaim(ROOM) && buffer.capacity() <= KEEP {
+            SPARE.set(Some(buffer));
         }
     }
 
@@ -83,9 +109,7 @@ impl Outbox {
         if self.held {
             self.stuck.get_or_insert(now);
         }
-        if self.stream.capacity() > KEEP {
-            self.stream = BytesMut::new();
-        }
+        self.end();
         Ok(())
     }
 }
