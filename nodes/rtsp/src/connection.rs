@@ -349,7 +349,11 @@ impl Connection {
             Err(End::HalfRequest)
         } else if silent.is_some_and(|at| at <= now) {
             // One that is in the middle of its words is told, whichever of the two limits strikes first.
-            Err(if self.partial.is_some() { End::HalfRequest } else { End::Silent })
+            Err(if self.partial.is_some() {
+                End::HalfRequest
+            } else {
+                End::Silent
+            })
         } else {
             Ok([partial, stuck, silent].into_iter().flatten().min())
         }
