@@ -45,8 +45,9 @@ const PUBLISH: &str = "weft publish";
 const DRAIN: &str = "/v3/node/drain";
 const LISTS: &str = "/v3/nodes/list";
 /// Pages whose commands are run beside what they describe: by `tests/scale/tests/page.rs` and
-/// `nodes/control/tests/control/reference.rs`, guides by `tests/operators` and `stills`.
-const ELSEWHERE: [&str; 7] = [
+/// `nodes/control/tests/control/reference.rs`, guides by `tests/operators` and `stills`; those of the page on performance are
+/// looked at by `tests/load`: they take hours.
+const ELSEWHERE: [&str; 8] = [
     "docs/scaling.md",
     "docs/api.md",
     "docs/guides/deploy.md",
@@ -54,6 +55,7 @@ const ELSEWHERE: [&str; 7] = [
     "docs/guides/pictures.md",
     "docs/guides/tls.md",
     "docs/guides/troubleshoot.md",
+    "docs/performance.md",
 ];
 
 #[test]

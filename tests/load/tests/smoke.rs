@@ -223,7 +223,7 @@ fn the_commands_of_the_guide_are_right() -> Result<()> {
     let page = std::fs::read_to_string(root.join("docs/performance.md"))?.replace("\\\n", " ");
     // As a shell hands it on.
     let page = page.replace("$(pidof weft)", "1");
-    let (mut loads, mut compares) = (0, 0);
+    let (mut loads, mut compares, mut benches) = (0, 0, 0);
     for line in page.lines() {
         let mut words = line.split_whitespace();
         let words: Vec<String> = match words.next() {
@@ -243,6 +243,12 @@ fn the_commands_of_the_guide_are_right() -> Result<()> {
                     .map(str::to_owned)
                     .collect()
             }
+            Some("cargo") if line.starts_with("cargo bench") => {
+                benches += 1;
+                let package = words.last().context("no package")?;
+                ensure!(has_benches(&root, package)?, "{line}: no benches there");
+                continue;
+            }
             _ => continue,
         };
         let output = Command::new(&words[0])
@@ -257,10 +263,23 @@ fn the_commands_of_the_guide_are_right() -> Result<()> {
         );
     }
     assert!(
-        loads >= 3 && compares >= 2,
-        "{loads} and {compares} commands found"
+        loads >= 3 && compares >= 2 && benches >= 4,
+        "{loads}, {compares} and {benches} commands found"
     );
     Ok(())
+}
+
+/// Whether a package of the workspace has benches.
+fn has_benches(root: &std::path::Path, package: &str) -> Result<bool> {
+    for folder in ["proto", "nodes"] {
+        for entry in std::fs::read_dir(root.join(folder))? {
+            let manifest = std::fs::read_to_string(entry?.path().join("Cargo.toml")).unwrap_or_default();
+            if manifest.contains(&format!("name = \"{package}\"\n")) {
+                return Ok(manifest.contains("[[bench]]"));
+            }
+        }
+    }
+    Ok(false)
 }
 
 #[test]
