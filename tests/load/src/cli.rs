@@ -62,7 +62,7 @@ pub struct Arguments {
     /// Seconds between the last arrival and what is measured.
     #[arg(long, default_value_t = 3.0, value_name = "SECONDS")]
     pub settle: f64,
-    /// Per cent of the publishers' datagrams that a relay in between loses, both ways.
+    /// Per cent of the publishers' datagrams that a relay in between loses, both ways, once all are connected.
     #[arg(long, default_value_t = 0.0, value_name = "PERCENT")]
     pub loss: f64,
     /// Per cent of them that it holds back by 5 to 30 ms.

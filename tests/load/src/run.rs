@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::{Duration, Instant};
-use weft_testkit::relay::Relay;
+use weft_testkit::relay::{Relay, Weather};
 
 /// Publishers must be up, and readers have a picture, this long after the last one came.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -133,6 +133,12 @@ impl Run {
         Ok(step)
     }
 
+    fn weather(&self, weather: Option<Weather>) {
+        for (relay, weather) in self.relays.values().zip(weather.into_iter().cycle()) {
+            relay.set(weather);
+        }
+    }
+
     fn settle(&self) -> Result<()> {
         self.sleep_until(Instant::now() + Duration::from_secs_f64(self.arguments.settle))
     }
@@ -149,12 +155,13 @@ impl Run {
     fn publish(&mut self, count: usize, progress: &mut Progress) -> Result<Publishers> {
         let threads = self.arguments.publish_threads;
         let mut sources = Publishers::start(self.clip.clone(), threads, self.arguments.token.clone())?;
-        let start = Instant::now();
+        let (weather, start) = (self.arguments.weather(), Instant::now());
+        self.weather(weather.map(calm));
         for number in 0..count {
             self.sleep_until(start + self.ramp(number, count))?;
             let template = &self.arguments.whip[number % self.arguments.whip.len()];
             let target = template.target(&self.name(number))?;
-            let (weather, runtime, relays) = (self.arguments.weather(), &self.runtime, &mut self.relays);
+            let (weather, runtime, relays) = (weather, &self.runtime, &mut self.relays);
             sources.add(&target, |address| match weather {
                 None => Ok(address),
                 Some(weather) => {
@@ -162,7 +169,7 @@ impl Run {
                         return Ok(relay.address());
                     }
                     let relay = runtime.block_on(Relay::start(address, 1))?;
-                    relay.set(weather);
+                    relay.set(calm(weather));
                     let way = relay.address();
                     relays.insert(address, relay);
                     Ok(way)
@@ -176,7 +183,10 @@ impl Run {
                 .counts
                 .iter()
                 .position(|counts| !counts.live.load(Relaxed));
-            let Some(number) = waiting else { return Ok(sources) };
+            let Some(number) = waiting else {
+                self.weather(weather);
+                return Ok(sources);
+            };
             if let Some(why) = sources.counts[number].why() {
                 bail!("publisher of {} could not connect: {why}", self.name(number));
             }
@@ -273,4 +283,13 @@ fn totals(sources: &Publishers) -> (u64, u64, u64) {
                 bytes + counts.bytes.load(Relaxed),
             )
         })
+}
+
+/// While publishers connect nothing is lost: a server that gives up a handshake is another matter than how it bears loss.
+fn calm(weather: Weather) -> Weather {
+    Weather {
+        loss: 0.0,
+        reorder: 0.0,
+        ..weather
+    }
 }
