@@ -169,22 +169,21 @@ async fn a_reader_gets_every_packet_with_numbers_of_its_own_and_reports_before_t
     shards.stop(CloseReason::Shutdown).await;
 }
 
+/// A relay that loses one of so many packets of pictures on their way to the reader.
+async fn losing_one_of(many: usize, shards: &Shards) -> Relay {
+    let mut count = 0;
+    let lose = move |datagram: &[u8]| {
+        let media = rtp_seq(datagram, 102).is_some();
+        count += usize::from(media);
+        !(media && count % many == many / 2)
+    };
+    Relay::start_between(shards.addresses()[0], Box::new(|_: &[u8]| true), Box::new(lose)).await
+}
+
 #[actix_rt::test]
 async fn what_a_reader_misses_is_sent_again_on_the_source_for_that() {
     let shards = shards();
-    let node = shards.addresses()[0];
-    let mut count = 0;
-    // One of ten packets of pictures is lost on its way to the reader.
-    let relay = Relay::start_between(
-        node,
-        Box::new(|_: &[u8]| true),
-        Box::new(move |datagram| {
-            let media = rtp_seq(datagram, 102).is_some();
-            count += usize::from(media);
-            !(media && count % 10 == 5)
-        }),
-    )
-    .await;
+    let relay = losing_one_of(10, &shards).await;
     let w = Watching::start(&shards, Some(&relay)).await;
     let mut packets = 0;
     for n in 0..100_u32 {
@@ -232,19 +231,8 @@ async fn a_path_that_is_said_to_be_narrow_and_loses_much_gets_no_more_than_it_ca
  {
     use rtc::rtcp::payload_feedbacks::receiver_estimated_maximum_bitrate::ReceiverEstimatedMaximumBitrate;
     let shards = shards();
-    let node = shards.addresses()[0];
-    let mut count = 0;
-    // One of five packets of pictures is lost: an estimate alone is not believed.
-    let relay = Relay::start_between(
-        node,
-        Box::new(|_: &[u8]| true),
-        Box::new(move |datagram| {
-            let media = rtp_seq(datagram, 102).is_some();
-            count += usize::from(media);
-            !(media && count % 5 == 4)
-        }),
-    );
-    let relay = relay.await;
+    // An estimate alone is not believed.
+    let relay = losing_one_of(5, &shards).await;
     let w = Watching::start(&shards, Some(&relay)).await;
     // 4 Mbit/s for more than the second over which it is measured.
     let picture_of = |n: u32| picture(n * 3_000, 16_000);

@@ -247,6 +247,7 @@ impl Outgoing {
                 };
                 let rtt = lane.round_trip(now, last_report, delay);
                 let fraction = lane.reported(now, highest_seq, lost);
+                let video = lane.is_video();
                 if let Some(rtt) = rtt {
                     self.round_trip(rtt);
                     let micros = u64::try_from(rtt.as_micros()).unwrap_or(u64::MAX);
@@ -254,7 +255,8 @@ impl Outgoing {
                 }
                 let all: u64 = self.lanes.iter().map(|l| u64::from(l.lost)).sum();
                 self.shared.reported_lost.store(all, Relaxed);
-                if let Some(fraction) = fraction {
+                // The few packets of sound beside pictures say little of the path, and would speak against what those say.
+                if let Some(fraction) = fraction.filter(|_| video || !self.lanes.iter().any(Lane::is_video)) {
                     self.path.reported(now, fraction);
                     self.pacer.set_rate(self.path.rate());
                 }
