@@ -89,11 +89,13 @@ impl Ingest {
         self.sources.demand(request).await
     }
 
-    /// All publishers of this node, those without media yet included, oldest first.
+    /// All publishers of this node, those without media yet included, oldest first. Not those that are over and wait only for
+    /// the registry to take their record back, which lasts as long as it is away.
     pub async fn report(&self) -> Vec<PublisherReport> {
         let entries = self.state.sessions.send(List).await.unwrap_or_default();
         let mut reports: Vec<_> = entries
             .iter()
+            .filter(|entry| entry.live.status().ended.is_none())
             .map(|entry| PublisherReport {
                 stream: entry.live.stream.clone(),
                 info: entry.live.owner(),

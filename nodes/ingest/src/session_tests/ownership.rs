@@ -377,6 +377,7 @@ async fn a_session_that_ends_while_its_claim_is_under_way_leaves_no_record() {
         "the answer does not wait for the registry"
     );
     assert_eq!(node.sessions().await.len(), 1, "the claim is still out");
+    assert!(node.report().await.is_empty(), "and the session is over");
     sleep(ms(1_100)).await;
     assert!(registry.lookup(stream("test")).await.unwrap().is_none());
     assert!(matches!(
