@@ -16,6 +16,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 const KEPT: usize = 256;
 /// Between two sender reports.
 const REPORTS: Duration = Duration::from_secs(2);
+/// Time of a picture, the same in all clips.
+const PICTURE: Duration = Duration::from_nanos(1_000_000_000 / 30);
 /// From 1900 to 1970, in seconds (RFC 3550 section 4).
 const NTP_EPOCH: u64 = 2_208_988_800;
 
@@ -67,7 +69,9 @@ pub(super) struct Player {
 }
 
 impl Player {
-    /// Begins now, at the key picture that this stream's number chooses, so that the key pictures of many do not coincide.
+    /// Begins within a picture's time from now, at the key picture that this stream's number chooses, so that the key pictures
+    /// of many do not coincide; and at the moment between two pictures that the number chooses, so that as many pictures
+    /// coincide with every server, however long it takes to connect to it.
     pub(super) fn start(clip: Arc<Clip>, keys: Box<Keys>, stream: u32, video: u32, audio: u32) -> Self {
         let begins: Vec<usize> = (0..clip.units.len()).filter(|at| clip.units[*at].key).collect();
         let place = begins
@@ -75,8 +79,9 @@ impl Player {
             .copied()
             .unwrap_or_default();
         let now = Instant::now();
+        let first = now + wait(stamp::nanos(now), stream);
         Self {
-            start: now.checked_sub(clip.units[place].due).unwrap_or(now),
+            start: first.checked_sub(clip.units[place].due).unwrap_or(now),
             unit: clip.units[..place].iter().filter(|unit| unit.video).count() as u32,
             clip,
             keys,
@@ -205,6 +210,18 @@ impl Player {
     }
 }
 
+/// How long from then, in ns, until this stream's pictures are due: a moment of its own in each picture's time, as if by chance.
+fn wait(now: u64, stream: u32) -> Duration {
+    let step = PICTURE.as_nanos() as u64;
+    // The finaliser of MurmurHash3: neighbours come far apart.
+    let mut bits = stream.wrapping_add(1);
+    for factor in [0x85eb_ca6b, 0xc2b2_ae35_u32] {
+        bits = (bits ^ bits >> 15).wrapping_mul(factor);
+    }
+    let moment = u64::from(bits ^ bits >> 16) * step >> 32;
+    Duration::from_nanos((step + moment - now % step) % step)
+}
+
 /// The sequence numbers that a compound packet asks for again (RFC 4585 section 6.2.1).
 fn missing(mut compound: &[u8], ssrc: u32) -> Vec<u16> {
     let mut missing = Vec::new();
@@ -259,5 +276,23 @@ mod tests {
         assert_eq!(missing(&compound, 5), [65535, 0, 2]);
         assert!(missing(&compound, 6).is_empty());
         assert!(missing(&compound[..20], 5).is_empty());
+    }
+    #[test]
+    fn a_stream_begins_at_its_own_moment_whenever_it_is_connected() {
+        let step = PICTURE.as_nanos() as u64;
+        let mut moments = Vec::new();
+        for stream in 0..100 {
+            let moment = |now: u64| (now + wait(now, stream).as_nanos() as u64) % step;
+            let first = moment(0);
+            for now in [1, step - 1, step, 7 * step + 12_345, u64::from(u32::MAX) * 9] {
+                assert!(wait(now, stream) < PICTURE);
+                assert_eq!(moment(now), first);
+            }
+            moments.push(first * 10 / step);
+        }
+        for tenth in 0..10 {
+            let here = moments.iter().filter(|moment| **moment == tenth).count();
+            assert!((3..=20).contains(&here), "{here} of 100 in tenth {tenth}");
+        }
     }
 }
