@@ -1,4 +1,4 @@
-//! From an offer to a running session: the conflict check, the answer, and the parts put together on the peer's thread.
+//! From an offer to a running session: the conflict check, the answer, and the parts put together.
 //! Whether one more publisher may come at all was decided before.
 
 use crate::claim;
@@ -13,10 +13,9 @@ use crate::session::{Parts, Session};
 use crate::sessions::Sessions;
 use crate::steer::{Answerer, Peer};
 use actix::{Actor, Addr};
-use std::cell::RefCell;
+use actix_rt::ArbiterHandle;
 use std::net::IpAddr;
-use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 use weft_limits::Share;
@@ -36,6 +35,8 @@ pub(crate) struct Opening {
     pub(crate) fabric: Fabric,
     pub(crate) counters: Arc<Counters>,
     pub(crate) sessions: Addr<Sessions>,
+    /// Where the session actor lives.
+    pub(crate) arbiter: ArbiterHandle,
 }
 
 /// Refuses a newcomer where the owner of the name, wherever it is, is well, is not to be replaced, and is not the session
@@ -80,7 +81,7 @@ pub(crate) async fn answer(
     Ok((sdp, entry))
 }
 
-/// Puts a session together; runs on the peer's thread, where session actor and receiver live.
+/// Puts a session together; runs on the peer's loop, where the receiver lives.
 fn open(
     opening: Opening,
     tracks: &[NegotiatedTrack],
@@ -94,19 +95,19 @@ fn open(
         opening.identity,
         opening.counters,
     ));
-    let outlet = Rc::new(RefCell::new(Outlet::new(Arc::clone(&live))));
+    let outlet = Arc::new(Mutex::new(Outlet::new(Arc::clone(&live))));
     let video = tracks.iter().find(|t| t.codec.kind() == MediaKind::Video);
-    let actor = Session::new(Parts {
+    let parts = Parts {
         live: Arc::clone(&live),
         secret: opening.secret,
         moves: opening.moves,
         fabric: opening.fabric,
         peer: Arc::clone(&peer),
         pli: video.filter(|t| t.pli).map(|t| t.index),
-        outlet: Rc::clone(&outlet),
+        outlet: Arc::clone(&outlet),
         sessions: opening.sessions,
-    })
-    .start();
+    };
+    let actor = Session::start_in_arbiter(&opening.arbiter, move |_| Session::new(parts));
     let (mailbox, node) = (actor.clone(), Arc::clone(&live.node));
     let tell = move |event| {
         // overflow: counted, and the receiver says it again with the next unit; an end is also in the shared status.

@@ -1,4 +1,4 @@
-//! The session actor, one per publisher, on its peer's thread. Owns the time limits, the key frame requests and the end,
+//! The session actor, one per publisher. Owns the time limits, the key frame requests and the end,
 //! and in `name` the claim; receives `Event` from the receiver, `Ask` from the bus, `Close`. No media byte passes here.
 
 mod name;
@@ -6,7 +6,7 @@ mod name;
 use crate::config::{FIRST_KEY_TIMEOUT, FIRST_MEDIA_TIMEOUT, LOST_AFTER, STALLED_AFTER, TICK};
 use crate::counters::{add, get};
 use crate::keyframe::Keyframes;
-use crate::live::{Ask, Live};
+use crate::live::{Ask, Live, lock};
 use crate::messages::{Close, Closing, Event, Gone};
 use crate::ownership::{self, Fabric, Holding};
 use crate::receive::Outlet;
@@ -15,9 +15,7 @@ use crate::steer::Peer;
 use actix::{
     Actor, ActorContext, ActorFutureExt, Addr, AsyncContext, Context, Handler, SpawnHandle, WrapFuture,
 };
-use std::cell::RefCell;
-use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::Instant;
 use uuid::Uuid;
@@ -53,7 +51,7 @@ pub(crate) struct Parts {
     pub(crate) peer: Arc<dyn Peer>,
     /// The video track whose publisher obeys key frame requests.
     pub(crate) pli: Option<usize>,
-    pub(crate) outlet: Rc<RefCell<Outlet>>,
+    pub(crate) outlet: Arc<Mutex<Outlet>>,
     pub(crate) sessions: Addr<Sessions>,
 }
 
@@ -182,7 +180,7 @@ impl Session {
             return;
         };
         let now = Instant::now();
-        if !self.parts.outlet.borrow().wanted() {
+        if !lock(&self.parts.outlet).wanted() {
             // Nobody reads: what is missing is asked for when somebody comes.
             self.keyframes.unread();
         }
@@ -234,7 +232,7 @@ impl Session {
         } = &self.parts;
         live.status().ended.get_or_insert(reason);
         live.say(&*fabric.bus, PublisherWord::Closed(reason));
-        outlet.borrow_mut().end(reason);
+        lock(outlet).end(reason);
         peer.close(reason);
         live.node.closed(reason);
         let peer = live.status().remote.map(tracing::field::display);

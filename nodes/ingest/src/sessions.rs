@@ -230,6 +230,7 @@ impl Handler<Publish> for Sessions {
             fabric: self.fabric.clone(),
             counters: Arc::clone(&self.counters),
             sessions: ctx.address(),
+            arbiter: actix_rt::Arbiter::current(),
         };
         let answered = answer(
             opening,

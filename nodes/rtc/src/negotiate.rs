@@ -22,11 +22,11 @@ use weft_sdp::offer::{self, Offer, OfferedMedia};
 use weft_sdp::offer_fragment::IceFragment;
 use weft_wire::{CloseReason, MediaKind};
 
-/// Makes the receiver of a new peer, on the shard's thread.
+/// Makes the receiver of a new peer, on the shard's loop.
 pub type MakeReceiver =
     Box<dyn FnOnce(&[NegotiatedTrack], PeerHandle) -> Result<Box<dyn MediaReceiver>, CloseReason> + Send>;
 
-/// Makes the source of a peer that is sent to, on the shard's thread.
+/// Makes the source of a peer that is sent to, on the shard's loop.
 pub type MakeSource = Box<dyn FnOnce(PeerHandle) -> Result<Box<dyn MediaSource>, CloseReason> + Send>;
 
 /// Makes either.

@@ -80,8 +80,8 @@ pub struct PeerAddresses {
     pub remote: SocketAddr,
 }
 
-/// The user's end of a peer. Lives on the shard's thread and is called there only; must never block or wait.
-pub trait MediaReceiver {
+/// The user's end of a peer. Called by its shard only; must never block or wait.
+pub trait MediaReceiver: Send {
     /// DTLS is up; media may follow.
     fn connected(&mut self, now: Instant, addresses: PeerAddresses);
     /// A packet arrived.
@@ -117,9 +117,9 @@ pub enum Outbound {
     Closed(CloseReason),
 }
 
-/// The user's end of a peer that is sent to. Lives on the shard's thread and is called there only; must never block or wait.
+/// The user's end of a peer that is sent to. Called by its shard only; must never block or wait.
 /// `PeerHandle::media_ready` has it asked.
-pub trait MediaSource {
+pub trait MediaSource: Send {
     /// DTLS is up; media may be sent.
     fn connected(&mut self, now: Instant, addresses: PeerAddresses);
     /// What goes out next, if there is something. Not asked while the path takes no more: what waits is the source's to

@@ -1,5 +1,6 @@
 //! The loop of one shard: its sockets, its peers, their deadlines, the commands of others; never waits for any of them.
-//! Runs as a local task on the shard's arbiter, beside the session actors of its peers.
+//! A task of the runtime that hubs and readers run on too: a unit goes from its last packet to the readers' sockets on one
+//! thread, if there is nothing else to do.
 
 mod streams;
 
@@ -17,7 +18,6 @@ use crate::tcp::Directory;
 use crate::{RtcConfig, restart};
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
@@ -56,7 +56,7 @@ pub(crate) struct Shard {
     /// When the loop last came out of a stall.
     stalled_until: Option<Instant>,
     /// There while the loop runs.
-    socket: Option<Rc<Socket>>,
+    socket: Option<Arc<Socket>>,
     dropped: Dropped,
 }
 
@@ -100,7 +100,7 @@ impl Shard {
     /// Runs until [`Command::Stop`] or until no handle is left.
     pub(crate) async fn run(mut self, socket: std::net::UdpSocket, mut commands: mpsc::Receiver<Command>) {
         let socket = match Socket::new(socket, self.counters.clone()) {
-            Ok(socket) => Rc::new(socket),
+            Ok(socket) => Arc::new(socket),
             Err(error) => {
                 tracing::error!(%error, "the WebRTC socket cannot be used");
                 return;

@@ -14,10 +14,11 @@ use crate::socket;
 use crate::tcp::{self, Directory};
 use crate::watch::Watch;
 use crate::{Answer, Error, NegotiatedTrack, RtcConfig, WatchAnswer};
-use actix_rt::{Arbiter, ArbiterHandle};
+use actix_rt::Arbiter;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, Mutex};
+use tokio::runtime::Handle;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 use weft_sdp::offer::{self, Offer};
@@ -89,7 +90,6 @@ struct Inner {
 }
 
 struct Seat {
-    arbiter: ArbiterHandle,
     commands: mpsc::Sender<Command>,
     local: SocketAddr,
     load: Arc<Load>,
@@ -110,11 +110,20 @@ pub struct ShardHandle {
 }
 
 impl Shards {
-    /// Binds the sockets and starts the threads. Must be called inside an actix system.
+    /// Binds the sockets and starts the loops on the current runtime. Must be called inside an actix system.
     ///
     /// # Errors
     /// [`Error::Bind`], [`Error::Certificate`], [`Error::Thread`].
     pub fn start(config: RtcConfig) -> Result<Self, Error> {
+        Self::start_on(&Handle::current(), config)
+    }
+
+    /// The same with the loops on that runtime: best the one that hubs and readers run on, so that a unit changes no thread
+    /// on its way.
+    ///
+    /// # Errors
+    /// As [`Self::start`].
+    pub fn start_on(runtime: &Handle, config: RtcConfig) -> Result<Self, Error> {
         let crypto = rtc::crypto::default_provider().map_err(|e| Error::Certificate(e.to_string()))?;
         let engine = Engine {
             certificate: certificate::load(config.certificate_pem.as_deref(), &crypto)?,
@@ -138,23 +147,18 @@ impl Shards {
             let local = socket.local_addr().map_err(Error::Thread)?;
             let (commands, queue) = mpsc::channel(COMMANDS);
             let look_at_all = Arc::new(AtomicBool::new(false));
-            let arbiter = Arbiter::new();
             let (config, engine) = (config.clone(), engine.clone());
             let (shard_counters, look) = (counters.clone(), look_at_all.clone());
             let place = (directory.clone(), index);
             let tcp_port = tcp.map_or(0, |address| address.port());
-            arbiter.spawn_fn(move || {
-                let shard = Shard::new(&config, &engine, shard_counters, look, place, tcp_port);
-                actix_rt::spawn(shard.run(socket, queue));
-            });
+            let shard = Shard::new(&config, &engine, shard_counters, look, place, tcp_port);
+            runtime.spawn(shard.run(socket, queue));
             handles.push(Seat {
-                arbiter: arbiter.handle(),
                 commands,
                 local,
                 load: Arc::new(Load::default()),
                 look_at_all,
             });
-            arbiters.push(arbiter);
         }
         if let Some(listener) = listener {
             let seats = handles.iter().map(|h: &Seat| h.commands.clone()).collect();
@@ -240,13 +244,7 @@ impl Shards {
 }
 
 impl ShardHandle {
-    /// The shard's thread: session actors belong there, beside their peers.
-    #[must_use]
-    pub fn arbiter(&self) -> &ArbiterHandle {
-        &self.inner.handles[self.index].arbiter
-    }
-
-    /// Answers an offer. `make` runs on the shard's thread once the negotiation is done and before the answer is out.
+    /// Answers an offer. `make` runs on the shard's loop once the negotiation is done and before the answer is out.
     ///
     /// # Errors
     /// [`Error::Offer`], [`Error::Negotiation`], [`Error::Full`], [`Error::Refused`] with what `make` said, [`Error::Stopped`].
@@ -272,7 +270,7 @@ impl ShardHandle {
         self.adopt(core, Answer { sdp, tracks, peer }, make, place).await
     }
 
-    /// Answers the offer of a reader of these tracks with a peer that is sent to. `make` runs on the shard's thread before
+    /// Answers the offer of a reader of these tracks with a peer that is sent to. `make` runs on the shard's loop before
     /// the answer is out; `reached_at` as in [`Self::answer_at`].
     ///
     /// # Errors

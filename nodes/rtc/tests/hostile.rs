@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use support::client::Client;
 use support::relay::Relay;
-use support::{Log, counter, eventually, failing, napping, recorder, shards};
+use support::{Log, counter, eventually, failing, napping, one_thread, recorder, shards, shards_on};
 use weft_wire::CloseReason;
 
 #[actix_rt::test]
@@ -132,7 +132,8 @@ async fn a_check_replayed_from_elsewhere_steals_nothing() {
 
 #[actix_rt::test]
 async fn after_a_stall_old_media_is_dropped_and_the_session_goes_on() {
-    let (shards, log) = (shards(), Arc::new(Log::default()));
+    let runtime = one_thread();
+    let (shards, log) = (shards_on(runtime.handle(), |_| {}), Arc::new(Log::default()));
     let client = Client::new(None).await;
     let offer = client.offer().await;
     let shard = shards.pick();
@@ -141,7 +142,7 @@ async fn after_a_stall_old_media_is_dropped_and_the_session_goes_on() {
     client.send(0).await;
     log.until("a packet", |h| h.packets == 1).await;
     let (started, resumed) = std::sync::mpsc::channel();
-    shard.arbiter().spawn_fn(move || {
+    runtime.spawn(async move {
         started.send(()).expect("heard");
         std::thread::sleep(Duration::from_millis(1200));
     });
@@ -160,6 +161,7 @@ async fn after_a_stall_old_media_is_dropped_and_the_session_goes_on() {
     assert!(log.with(|h| h.closed.is_empty()));
     client.pc.close().await.expect("closed");
     shards.stop(CloseReason::Shutdown).await;
+    runtime.shutdown_background();
 }
 
 #[actix_rt::test]
@@ -234,8 +236,9 @@ async fn a_session_that_cannot_be_begun_is_refused_and_its_thread_goes_on() {
 }
 
 #[actix_rt::test]
-async fn peers_are_told_when_their_thread_is_stopped_under_them() {
-    let shards = shards();
+async fn peers_are_told_when_their_runtime_is_stopped_under_them() {
+    let runtime = one_thread();
+    let shards = shards_on(runtime.handle(), |_| {});
     let (client, log) = (Client::new(None).await, Arc::new(Log::default()));
     let offer = client.offer().await;
     let shard = shards.pick();
@@ -244,7 +247,7 @@ async fn peers_are_told_when_their_thread_is_stopped_under_them() {
         .await
         .expect("an answer");
     client.connect(&answer.sdp).await;
-    shard.arbiter().stop();
+    runtime.shutdown_background();
     log.until("the end", |h| h.closed == [CloseReason::Shutdown])
         .await;
     eventually("the close_notify", async || client.dtls_is_closed().await).await;

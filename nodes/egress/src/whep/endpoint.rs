@@ -136,10 +136,11 @@ async fn read(request: &HttpRequest, payload: web::Payload, face: &Whep) -> Resu
     });
     let tracks = source.tracks();
     let (shown, sessions) = (Arc::clone(&known), Arc::clone(&face.sessions));
+    let arbiter = face.arbiter.clone();
     let ids = tracks.iter().map(|t| t.id).collect();
     let make = Box::new(move |peer: PeerHandle| {
         let inlet = Inlet::default();
-        let actor = Session {
+        let session = Session {
             known: Arc::clone(&shown),
             peer: peer.clone(),
             source: Some(source),
@@ -147,8 +148,8 @@ async fn read(request: &HttpRequest, payload: web::Payload, face: &Whep) -> Resu
             inlet: inlet.clone(),
             sessions: Arc::clone(&sessions),
             began: Instant::now(),
-        }
-        .start();
+        };
+        let actor = Session::start_in_arbiter(&arbiter, move |_| session);
         let entry = Entry {
             known: shown,
             peer,

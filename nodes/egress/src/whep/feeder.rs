@@ -1,13 +1,11 @@
 //! The peer's end of a reader: takes the hub's packets when the path has room for them, and brings its wishes for key units to
-//! the hub. It lives on the peer's thread and waits for nothing.
+//! the hub. The peer calls it; it waits for nothing.
 
 use super::session::{Connected, Ended, Session};
 use crate::hub::Shared;
 use actix::Addr;
-use std::cell::RefCell;
 use std::collections::VecDeque;
-use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 use weft_rtc::{MediaSource, Outbound, PeerAddresses};
@@ -40,18 +38,25 @@ impl Feed {
     }
 }
 
-/// Shared between actor and feeder, on one thread: the feed, once the reader has joined.
+/// Shared between actor and feeder: the feed, once the reader has joined.
 #[derive(Clone, Default)]
-pub(super) struct Inlet(Rc<RefCell<Option<Feed>>>);
+pub(super) struct Inlet(Arc<Mutex<Option<Feed>>>);
 
 impl Inlet {
+    fn lock(&self) -> MutexGuard<'_, Option<Feed>> {
+        // Each change under this lock is whole in itself.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     pub(super) fn open(&self, feed: Feed) {
-        *self.0.borrow_mut() = Some(feed);
+        *self.lock() = Some(feed);
     }
 
     /// Leaves the hub.
     pub(super) fn close(&self) {
-        self.0.borrow_mut().take();
+        let feed = self.lock().take();
+        // Its last words take locks of the hub.
+        drop(feed);
     }
 }
 
@@ -69,7 +74,7 @@ impl MediaSource for Feeder {
     }
 
     fn next(&mut self, _: Instant) -> Option<Outbound> {
-        let mut feed = self.inlet.0.borrow_mut();
+        let mut feed = self.inlet.lock();
         let feed = feed.as_mut()?;
         if let Some(start) = feed.starts.pop_front() {
             return Some(start);
@@ -92,14 +97,14 @@ impl MediaSource for Feeder {
         {
             return;
         }
-        if let Some(feed) = self.inlet.0.borrow().as_ref() {
+        if let Some(feed) = self.inlet.lock().as_ref() {
             self.asked = Some(now);
             feed.hub.key_wanted();
         }
     }
 
     fn sent(&mut self, packets: u64, bytes: u64) {
-        if let Some(feed) = self.inlet.0.borrow().as_ref() {
+        if let Some(feed) = self.inlet.lock().as_ref() {
             feed.reader.sent(packets, bytes);
         }
     }

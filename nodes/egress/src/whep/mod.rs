@@ -14,6 +14,7 @@ pub(crate) use list::KIND as WEBRTC_SESSION;
 pub(crate) use session::TRANSPORT as WEBRTC;
 
 use crate::Egress;
+use actix::{Arbiter, ArbiterHandle};
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, header};
@@ -51,10 +52,12 @@ pub struct Whep {
     /// How often each client address asks about sessions of other nodes.
     pub(super) passed_on: Arc<Rates>,
     pub(super) counters: Arc<Counters>,
+    /// Where session actors live; it ends with the actix system.
+    pub(super) arbiter: ArbiterHandle,
 }
 
 impl Whep {
-    /// A face before these hubs, on these shards.
+    /// A face before these hubs, on these shards. Must be called inside an actix system.
     #[must_use]
     pub fn new(egress: Egress, shards: Shards, config: WhepConfig) -> Self {
         Self {
@@ -64,6 +67,7 @@ impl Whep {
             sessions: Arc::default(),
             passed_on: Arc::default(),
             counters: Arc::default(),
+            arbiter: Arbiter::new().handle(),
         }
     }
 

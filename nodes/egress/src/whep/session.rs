@@ -1,4 +1,4 @@
-//! The session actor, one per reader over WebRTC, on its peer's thread. Owns the way into the hub, the time for it and the end;
+//! The session actor, one per reader over WebRTC. Owns the way into the hub, the time for it and the end;
 //! hears of its peer and of whoever closes it. No media passes here: that goes from the hub's queue to the peer's feeder.
 
 use super::feeder::{Feed, Inlet};

@@ -1,4 +1,4 @@
-//! The receiver of one publisher, on its shard's thread: packets of all tracks in, numbered units out.
+//! The receiver of one publisher, called by its shard: packets of all tracks in, numbered units out.
 //! Calls never wait; the session actor hears of what matters by small events, the bus gets units from the outlet.
 
 mod capture;
@@ -12,13 +12,11 @@ pub(crate) use outlet::Outlet;
 
 use crate::config::{AUDIO_ALONE_AFTER, STALLED_AFTER};
 use crate::counters::add;
-use crate::live::Live;
+use crate::live::{Live, lock};
 use crate::messages::Event;
 use capture::CaptureClock;
 use outlet::NewUnit;
-use std::cell::RefCell;
-use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use timeline::Timeline;
 use tokio::time::Instant;
@@ -33,7 +31,7 @@ const KEY_NEEDED_AGAIN: Duration = Duration::from_millis(500);
 const STALE: Duration = Duration::from_millis(500);
 
 /// Tells the session actor; false when it could not take it.
-pub(crate) type Tell = Box<dyn Fn(Event) -> bool>;
+pub(crate) type Tell = Box<dyn Fn(Event) -> bool + Send>;
 
 /// Whether units a reader can start with have come.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,7 +55,7 @@ struct Line {
 /// The receiver of one publisher.
 pub(crate) struct Receiver {
     live: Arc<Live>,
-    outlet: Rc<RefCell<Outlet>>,
+    outlet: Arc<Mutex<Outlet>>,
     tell: Tell,
     origin: Instant,
     /// By [`NegotiatedTrack::index`]; `None` where nothing is received.
@@ -77,7 +75,7 @@ impl Receiver {
     pub(crate) fn new(
         live: Arc<Live>,
         tracks: &[NegotiatedTrack],
-        outlet: Rc<RefCell<Outlet>>,
+        outlet: Arc<Mutex<Outlet>>,
         tell: Tell,
     ) -> Self {
         let mut lines: Vec<Option<Line>> = Vec::new();
@@ -210,7 +208,7 @@ impl Receiver {
             stamp: line.capture.stamp(placed.raw, utc),
             data: unit.data,
         };
-        self.outlet.borrow_mut().push(now, new);
+        lock(&self.outlet).push(now, new);
         if unit.key || (self.silent && !self.video) {
             self.key_asked = None;
             self.silent = false;
@@ -237,7 +235,7 @@ impl Receiver {
             return;
         }
         let lately = |asked| now.saturating_duration_since(asked) < KEY_NEEDED_AGAIN;
-        if self.key_asked.is_some_and(lately) || !self.outlet.borrow().wanted() {
+        if self.key_asked.is_some_and(lately) || !lock(&self.outlet).wanted() {
             return;
         }
         if (self.tell)(Event::KeyNeeded) {

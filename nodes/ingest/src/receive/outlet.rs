@@ -1,5 +1,5 @@
 //! Where a session's units go: numbered, kept, and, once the name is claimed, handed to the bus.
-//! Shared by the receiver and the session actor of one shard thread; it never waits for anything.
+//! Shared by the receiver, which pushes, and the session actor, which opens and ends it; it never waits for anything.
 
 use super::timeline::Placed;
 use crate::counters::{Counters, add};

@@ -3,12 +3,10 @@
 
 use super::{Outlet, Receiver};
 use crate::counters::get;
-use crate::live::Live;
+use crate::live::{Live, lock};
 use crate::messages::Event;
 use crate::testing::{PPS, SPS, Source, audio, live, video};
-use std::cell::RefCell;
-use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::time::Instant;
 use weft_rtc::{Feedback, MediaReceiver, NegotiatedTrack, ReceivedRtp, SenderReport};
@@ -17,18 +15,18 @@ use weft_wire::{AccessUnit, CaptureSource, CloseReason, TrackId, UnitFlags, nal_
 struct Bench {
     live: Arc<Live>,
     receiver: Receiver,
-    events: Rc<RefCell<Vec<Event>>>,
+    events: Arc<Mutex<Vec<Event>>>,
     now: Instant,
 }
 
 impl Bench {
     fn new(tracks: &[NegotiatedTrack]) -> Self {
         let live = live();
-        let events = Rc::new(RefCell::new(Vec::new()));
-        let outlet = Rc::new(RefCell::new(Outlet::new(Arc::clone(&live))));
-        let told = Rc::clone(&events);
+        let events = Arc::new(Mutex::new(Vec::new()));
+        let outlet = Arc::new(Mutex::new(Outlet::new(Arc::clone(&live))));
+        let told = Arc::clone(&events);
         let tell = Box::new(move |event| {
-            told.borrow_mut().push(event);
+            lock(&told).push(event);
             true
         });
         Self {
@@ -67,7 +65,7 @@ impl Bench {
     }
 
     fn count(&self, kind: fn(&Event) -> bool) -> usize {
-        self.events.borrow().iter().filter(|e| kind(e)).count()
+        lock(&self.events).iter().filter(|e| kind(e)).count()
     }
 }
 
@@ -269,7 +267,7 @@ fn the_end_is_told_once_whoever_brings_it() {
     } = Bench::new(&[video()]);
     receiver.closed(CloseReason::PeerLeft);
     drop(receiver);
-    let events = events.borrow();
+    let events = lock(&events);
     assert!(matches!(events[..], [Event::Ended(CloseReason::PeerLeft)]));
     assert_eq!(live.status().ended, Some(CloseReason::PeerLeft));
 }

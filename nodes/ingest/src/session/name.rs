@@ -4,6 +4,7 @@
 use super::{Parts, Phase, Session};
 use crate::claim::Won;
 use crate::counters::add;
+use crate::live::lock;
 use crate::messages::{Claimed, Outranked};
 use crate::ownership::{self, Claiming, Holding};
 use crate::standing::{self, LOOK_AGAIN, LOOK_EVERY, Standing};
@@ -71,7 +72,7 @@ impl Session {
         tracing::info!(
             target: "span", name = "first key unit", session = %live.id, stream = %live.stream, took_us = live.age_us()
         );
-        let joinable = outlet.borrow_mut().open(publication, won.epoch);
+        let joinable = lock(outlet).open(publication, won.epoch);
         self.parts.fabric.config.hooks.happened(Happening::Available {
             stream: live.stream.clone(),
             source_type: live.source_type(),
@@ -145,7 +146,7 @@ impl Session {
         self.phase = Phase::Owner(epoch);
         // Before any unit of it travels: every answer carries the claim.
         live.status().epoch = epoch;
-        outlet.borrow_mut().renew(epoch);
+        lock(outlet).renew(epoch);
         add(&live.node.claims_anew, 1);
         tracing::warn!(stream = %live.stream, session = %live.id, %epoch, "record had vanished, name claimed anew");
         self.claimed_at(epoch, ctx);

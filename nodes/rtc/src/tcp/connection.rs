@@ -1,4 +1,4 @@
-//! One TCP connection of a peer on its shard's thread: bytes in, as many as the shard takes; packets out, within bounds.
+//! One TCP connection of a peer: bytes in, as many as the shard takes; packets out, within bounds.
 //! Its task moves bytes when the system is ready; nobody waits for it.
 
 use super::frame;
@@ -6,11 +6,9 @@ use super::listener::Arrival;
 use crate::counters::{Counters, add, count};
 use crate::demux::Kind;
 use bytes::{Buf, BufMut, BytesMut};
-use std::cell::RefCell;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::io::{Interest, Ready};
 use tokio::net::TcpStream;
@@ -33,7 +31,7 @@ pub(super) struct Connection {
     pub(super) remote: SocketAddr,
     /// Our address that it has reached.
     pub(super) to: IpAddr,
-    inner: RefCell<Inner>,
+    inner: Mutex<Inner>,
     wake: Notify,
     counters: Arc<Counters>,
     _guest: Guest,
@@ -71,7 +69,7 @@ impl Connection {
             stream: TcpStream::from_std(stream)?,
             remote: from,
             to,
-            inner: RefCell::new(Inner {
+            inner: Mutex::new(Inner {
                 input: BytesMut::from(&*bytes),
                 output: BytesMut::new(),
                 state: State::Open,
@@ -82,9 +80,14 @@ impl Connection {
         })
     }
 
+    fn inner(&self) -> MutexGuard<'_, Inner> {
+        // No code under this lock can leave it half changed, and none waits under it.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Puts a packet on its way.
     pub(super) fn send(&self, packet: &[u8]) {
-        let mut inner = self.inner.borrow_mut();
+        let mut inner = self.inner();
         let Some(header) = frame::header(packet).filter(|_| inner.state == State::Open) else {
             return count(&self.counters.send_failed);
         };
@@ -107,7 +110,7 @@ impl Connection {
 
     /// What has been read, to be given back by [`Self::put_back`] as far as no packet is whole.
     pub(super) fn take_input(&self) -> BytesMut {
-        let input = std::mem::take(&mut self.inner.borrow_mut().input);
+        let input = std::mem::take(&mut self.inner().input);
         if input.len() >= INPUT_MOST {
             // It has stopped reading.
             self.wake.notify_one();
@@ -117,12 +120,12 @@ impl Connection {
 
     /// Gives back what was no whole packet yet, before anything else is read.
     pub(super) fn put_back(&self, rest: BytesMut) {
-        self.inner.borrow_mut().input = rest;
+        self.inner().input = rest;
     }
 
     /// Ends it once what is on its way has gone.
     pub(super) fn leave(&self) {
-        let mut inner = self.inner.borrow_mut();
+        let mut inner = self.inner();
         if inner.state == State::Open {
             inner.state = State::Leaving;
         }
@@ -131,17 +134,17 @@ impl Connection {
 
     /// Ends it now.
     pub(super) fn end(&self) {
-        self.inner.borrow_mut().state = State::Ended;
+        self.inner().state = State::Ended;
         self.wake.notify_one();
     }
 
     pub(super) fn has_ended(&self) -> bool {
-        self.inner.borrow().state == State::Ended
+        self.inner().state == State::Ended
     }
 
     /// Moves bytes until it ends; `news` is called when there is input, and at the end.
-    pub(super) async fn run(self: Rc<Self>, news: impl Fn(SocketAddr)) {
-        while self.inner.borrow().state == State::Open {
+    pub(super) async fn run(self: Arc<Self>, news: impl Fn(SocketAddr)) {
+        while self.inner().state == State::Open {
             let ready = tokio::select! {
                 biased;
                 () = self.wake.notified() => continue,
@@ -155,7 +158,7 @@ impl Connection {
                 news(self.remote);
             }
         }
-        let leaving = self.inner.borrow().state == State::Leaving;
+        let leaving = self.inner().state == State::Leaving;
         if leaving && timeout(FAREWELL, self.farewell()).await.is_err() {
             tracing::debug!(peer = %self.remote, "a WebRTC TCP connection did not take its last packets");
         }
@@ -166,7 +169,7 @@ impl Connection {
     /// Waits until the system is ready for what there is to do.
     async fn ready(&self) -> io::Result<Ready> {
         let (reads, writes) = {
-            let inner = self.inner.borrow();
+            let inner = self.inner();
             (inner.input.len() < INPUT_MOST, !inner.output.is_empty())
         };
         let interest = match (reads, writes) {
@@ -180,7 +183,7 @@ impl Connection {
     }
 
     fn write(&self) {
-        let mut inner = self.inner.borrow_mut();
+        let mut inner = self.inner();
         while !inner.output.is_empty() {
             match self.stream.try_write(&inner.output) {
                 Ok(written) => inner.output.advance(written),
@@ -199,7 +202,7 @@ impl Connection {
 
     /// Reads what there is and there is room for; true when the shard is to look.
     fn read(&self) -> bool {
-        let mut inner = self.inner.borrow_mut();
+        let mut inner = self.inner();
         let before = inner.input.len();
         while inner.input.len() < INPUT_MOST {
             match self.stream.try_read_buf(&mut inner.input) {
@@ -221,7 +224,7 @@ impl Connection {
     async fn farewell(&self) {
         loop {
             self.write();
-            if self.inner.borrow().output.is_empty() || self.has_ended() {
+            if self.inner().output.is_empty() || self.has_ended() {
                 break;
             }
             if self.stream.writable().await.is_err() {

@@ -5,11 +5,10 @@ use super::connection::Connection;
 use super::listener::Arrival;
 use crate::counters::{Counters, count};
 use bytes::BytesMut;
-use std::cell::RefCell;
 use std::collections::HashMap;
 use std::net::{IpAddr, SocketAddr};
-use std::rc::Rc;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::timeout;
@@ -17,26 +16,31 @@ use tokio::time::timeout;
 /// How long a shard that stops waits for the last packets of its connections.
 const LAST_PACKETS: Duration = Duration::from_millis(500);
 
-/// The table; for one thread.
+/// The table.
 #[derive(Default)]
 pub(crate) struct Table {
-    connections: RefCell<HashMap<SocketAddr, Rc<Connection>>>,
-    news: Rc<News>,
+    connections: Mutex<HashMap<SocketAddr, Arc<Connection>>>,
+    news: Arc<News>,
     counters: Arc<Counters>,
 }
 
 #[derive(Default)]
 struct News {
     /// Connections with input or at their end, each once.
-    from: RefCell<Vec<SocketAddr>>,
+    from: Mutex<Vec<SocketAddr>>,
     come: Notify,
     /// Tasks that run.
-    running: RefCell<usize>,
+    running: AtomicUsize,
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // No code under these locks can leave anything half changed, and none waits under them.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl News {
     fn of(&self, remote: SocketAddr) {
-        let mut from = self.from.borrow_mut();
+        let mut from = lock(&self.from);
         if !from.contains(&remote) {
             from.push(remote);
         }
@@ -64,20 +68,20 @@ impl Table {
     pub(crate) fn adopt(&self, arrival: Arrival) {
         let remote = arrival.from;
         let connection = match Connection::new(arrival, self.counters.clone()) {
-            Ok(connection) => Rc::new(connection),
+            Ok(connection) => Arc::new(connection),
             Err(error) => return tracing::debug!(%remote, %error, "WebRTC TCP connection lost"),
         };
-        let before = self.connections.borrow_mut().insert(remote, connection.clone());
+        let before = lock(&self.connections).insert(remote, connection.clone());
         if let Some(before) = before {
             before.end();
         }
         count(&self.counters.tcp_proved);
         let news = self.news.clone();
-        *news.running.borrow_mut() += 1;
-        actix_rt::spawn(async move {
+        news.running.fetch_add(1, Relaxed);
+        tokio::spawn(async move {
             let told = news.clone();
             connection.run(move |remote| told.of(remote)).await;
-            *news.running.borrow_mut() -= 1;
+            news.running.fetch_sub(1, Relaxed);
             news.come.notify_one();
         });
         self.news.of(remote);
@@ -90,12 +94,12 @@ impl Table {
 
     /// The connections to look at.
     pub(crate) fn take_news(&self) -> Vec<SocketAddr> {
-        std::mem::take(&mut self.news.from.borrow_mut())
+        std::mem::take(&mut lock(&self.news.from))
     }
 
     /// What a connection has sent and nobody has taken.
     pub(crate) fn take_input(&self, remote: SocketAddr) -> Option<Input> {
-        let connection = self.connections.borrow().get(&remote).cloned()?;
+        let connection = lock(&self.connections).get(&remote).cloned()?;
         Some(Input {
             bytes: connection.take_input(),
             to: connection.to,
@@ -104,7 +108,7 @@ impl Table {
 
     /// Gives back what was no whole packet yet. False: the connection has ended, and is forgotten.
     pub(crate) fn put_back(&self, remote: SocketAddr, rest: BytesMut) -> bool {
-        let mut connections = self.connections.borrow_mut();
+        let mut connections = lock(&self.connections);
         let Some(connection) = connections.get(&remote) else {
             return false;
         };
@@ -118,7 +122,7 @@ impl Table {
 
     /// Sends a packet to whoever is at the other end of this connection.
     pub(crate) fn send(&self, remote: SocketAddr, packet: &[u8]) {
-        match self.connections.borrow().get(&remote) {
+        match lock(&self.connections).get(&remote) {
             Some(connection) => connection.send(packet),
             None => count(&self.counters.send_failed),
         }
@@ -126,14 +130,14 @@ impl Table {
 
     /// A connection that nobody wants any more goes once what is on its way has gone.
     pub(crate) fn release(&self, remote: SocketAddr) {
-        if let Some(connection) = self.connections.borrow_mut().remove(&remote) {
+        if let Some(connection) = lock(&self.connections).remove(&remote) {
             connection.leave();
         }
     }
 
     /// A connection that speaks another language goes now.
     pub(crate) fn end(&self, remote: SocketAddr) {
-        if let Some(connection) = self.connections.borrow_mut().remove(&remote) {
+        if let Some(connection) = lock(&self.connections).remove(&remote) {
             connection.end();
         }
     }
@@ -141,7 +145,7 @@ impl Table {
     /// Waits, for a short time, until all connections have gone; they have been released.
     pub(crate) async fn gone(&self) {
         let all = async {
-            while *self.news.running.borrow() > 0 {
+            while self.news.running.load(Relaxed) > 0 {
                 self.news.come.notified().await;
             }
         };

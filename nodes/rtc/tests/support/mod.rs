@@ -14,6 +14,7 @@ pub mod viewer;
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+use tokio::runtime::{Builder, Handle, Runtime};
 use tokio::sync::Notify;
 use tokio::time::Instant;
 use weft_rtc::{
@@ -181,12 +182,27 @@ pub fn shards() -> Shards {
 
 /// As [`shards`], with other settings.
 pub fn shards_with(change: impl FnOnce(&mut RtcConfig)) -> Shards {
+    let runtime = one_thread();
+    let shards = shards_on(runtime.handle(), change);
+    // The loop ends when the shards are stopped, its thread with the process.
+    std::mem::forget(runtime);
+    shards
+}
+
+/// As [`shards_with`], on that runtime.
+pub fn shards_on(runtime: &Handle, change: impl FnOnce(&mut RtcConfig)) -> Shards {
     let mut config = RtcConfig {
         udp_address: "127.0.0.1:0".parse().expect("an address"),
         ..RtcConfig::default()
     };
     change(&mut config);
-    Shards::start(config).expect("shards start")
+    Shards::start_on(runtime, config).expect("shards start")
+}
+
+/// A thread for the loop of one shard: clients run on the test's own, and go on while it stands still.
+pub fn one_thread() -> Runtime {
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(1).enable_all().build().expect("a thread")
 }
 
 /// One of the shards' counters.

@@ -8,7 +8,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use weft_limits::{Bounds, Door};
 
 struct Pair {
-    ours: Rc<Connection>,
+    ours: Arc<Connection>,
     theirs: std::net::TcpStream,
     counters: Arc<Counters>,
 }
@@ -33,7 +33,7 @@ fn pair() -> Pair {
     };
     let counters = Arc::new(Counters::default());
     Pair {
-        ours: Rc::new(Connection::new(arrival, counters.clone()).expect("ours")),
+        ours: Arc::new(Connection::new(arrival, counters.clone()).expect("ours")),
         theirs,
         counters,
     }
@@ -58,7 +58,7 @@ async fn media_is_dropped_for_a_client_that_takes_nothing_and_checks_are_not() {
     }
     let dropped = counters.tcp_media_dropped.load(Relaxed);
     assert!(dropped > 1000, "{dropped}");
-    assert!(ours.inner.borrow().output.len() <= MEDIA_MOST + MEDIA.len());
+    assert!(ours.inner().output.len() <= MEDIA_MOST + MEDIA.len());
     ours.send(&CHECK);
     let sent = counters.sent.load(Relaxed);
     assert_eq!(dropped + sent, 10_001);
@@ -99,7 +99,7 @@ async fn a_client_that_does_not_even_take_checks_is_gone() {
     task.await.expect("over");
     assert!(ours.has_ended());
     assert_eq!(counters.tcp_stuck.load(Relaxed), 1);
-    assert!(ours.inner.borrow().output.len() <= MEDIA_MOST + CONTROL_ROOM + MEDIA.len());
+    assert!(ours.inner().output.len() <= MEDIA_MOST + CONTROL_ROOM + MEDIA.len());
 }
 
 #[actix_rt::test]
@@ -109,7 +109,7 @@ async fn nothing_is_read_beyond_what_the_shard_takes() {
     let sending = actix_rt::task::spawn_blocking(move || {
         theirs.write_all(&[7; 8 << 20]).expect("sent");
     });
-    while ours.inner.borrow().input.len() < INPUT_MOST {
+    while ours.inner().input.len() < INPUT_MOST {
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
     let mut taken = 0;
