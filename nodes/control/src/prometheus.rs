@@ -3,6 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt::{Display, Write};
+use weft_histogram::Histogram;
 
 /// The text under construction.
 #[derive(Default)]
@@ -20,6 +21,21 @@ impl Text {
             _ = writeln!(self.out, "# HELP {name} {help}\n# TYPE {name} {kind}");
         }
         new
+    }
+
+    /// A histogram of seconds, with its family.
+    pub(crate) fn histogram(&mut self, name: &str, help: &str, histogram: &Histogram) {
+        if !self.family(name, help, "histogram") {
+            return;
+        }
+        let mut count = 0;
+        for (bound, so_many) in histogram.cumulative() {
+            let bound = bound.map_or_else(|| "+Inf".to_owned(), |bound| bound.as_secs_f64().to_string());
+            self.sample(&format!("{name}_bucket"), &[("le", &bound)], so_many);
+            count = so_many;
+        }
+        self.sample(&format!("{name}_sum"), &[], histogram.sum().as_secs_f64());
+        self.sample(&format!("{name}_count"), &[], count);
     }
 
     /// A sample whose labels are made.

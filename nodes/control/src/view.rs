@@ -3,6 +3,7 @@
 
 use futures::future::BoxFuture;
 use std::time::SystemTime;
+use weft_histogram::Histogram;
 use weft_wire::NodeName;
 
 /// Who the node is.
@@ -64,4 +65,6 @@ pub trait NodeView: Send + Sync + 'static {
     fn sessions(&self) -> BoxFuture<'_, Vec<SessionLine>>;
     /// Every counter of its parts: metric name, help, value.
     fn counters(&self, visit: &mut dyn FnMut(&'static str, &'static str, u64));
+    /// Every histogram of its parts: metric name, help, what was measured.
+    fn histograms(&self, visit: &mut dyn FnMut(&'static str, &'static str, &Histogram));
 }

@@ -73,6 +73,14 @@ impl Age {
         stale
     }
 
+    /// When a unit was published, by this node's clock: when it would have come, had it taken no longer than the quickest.
+    pub(crate) fn published(&self, sent: SentTime) -> Instant {
+        let least = self.least().unwrap_or_default();
+        let at = i64::try_from(sent.0).unwrap_or(i64::MAX).saturating_add(least);
+        // What was sent before anything was measured counts from then on.
+        self.start + Duration::from_micros(u64::try_from(at).unwrap_or(0))
+    }
+
     /// Turns what an answer says of its own time into what holds now: held up on its way, all in it is older by that.
     pub(crate) fn as_of_arrival(&mut self, arrival: Instant, end: &mut UnitsEnd) {
         let late = u64::try_from(self.note(arrival, end.sent)).unwrap_or(0);
@@ -90,15 +98,20 @@ impl Age {
         if silent > BUCKET {
             self.idle += silent;
         }
-        let slot = (arrival - self.idle) / BUCKET;
+        let slot = (self.last - self.idle) / BUCKET;
         let bucket = &mut self.buckets[usize::try_from(slot).unwrap_or(0) % BUCKETS];
         *bucket = match *bucket {
             Some((s, least)) if s == slot => Some((slot, least.min(took))),
             _ => Some((slot, took)),
         };
-        let oldest = slot - BUCKETS as i64;
+        took.saturating_sub(self.least().unwrap_or(took))
+    }
+
+    /// What the quickest one took, by clocks that have nothing to do with each other, in µs.
+    fn least(&self) -> Option<i64> {
+        let oldest = (self.last - self.idle) / BUCKET - BUCKETS as i64;
         let fresh = self.buckets.iter().flatten().filter(|(s, _)| *s > oldest);
-        took.saturating_sub(fresh.map(|(_, least)| *least).min().unwrap_or(took))
+        fresh.map(|(_, least)| *least).min()
     }
 }
 
@@ -142,6 +155,19 @@ mod tests {
             .collect();
         assert_eq!(verdicts.iter().filter(|v| **v).count(), 30);
         assert!(!verdicts[39]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_unit_was_published_when_it_would_have_come_by_the_quickest_way() {
+        let t = Instant::now();
+        let mut age = Age::new(t);
+        // The owner's clock is a minute ahead, and the way takes at least 3 ms.
+        for (ms, took) in [(100, 5), (200, 3), (300, 45)] {
+            age.is_stale(at(t, ms + took), sent(60_000 + ms));
+        }
+        assert_eq!(age.published(sent(60_300)), at(t, 303));
+        // Before anything was measured.
+        assert_eq!(age.published(sent(0)), t);
     }
 
     #[tokio::test(start_paused = true)]

@@ -2,12 +2,17 @@
 //! A hub counts for itself; the egress adds up the living and the closed.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use weft_histogram::Histogram;
 
 macro_rules! counters {
     ($($(#[doc = $help:literal])+ $field:ident => $name:literal,)+) => {
         /// Counters of one hub, or the sum over all. Relaxed: each is true by itself, no two are of one moment.
         #[derive(Debug, Default)]
-        pub struct Counters { $($(#[doc = $help])+ pub $field: AtomicU64,)+ }
+        pub struct Counters {
+            $($(#[doc = $help])+ pub $field: AtomicU64,)+
+            /// From a unit's publication to its being taken for a reader's socket.
+            pub way: Histogram,
+        }
 
         impl Counters {
             /// Calls `f` with metric name, help and value of each.
@@ -15,9 +20,20 @@ macro_rules! counters {
                 $(f($name, concat!($($help),+).trim_start(), self.$field.load(Relaxed));)+
             }
 
+            /// The same for what has a histogram.
+            pub fn histograms(&self, f: &mut dyn FnMut(&'static str, &'static str, &Histogram)) {
+                f(
+                    "weft_egress_publish_to_send_seconds",
+                    "From a unit's publication to its being taken for a reader's socket, for each reader. Between nodes, whose clocks \
+                     are not compared, by how much longer that took than the quickest way of the last minute.",
+                    &self.way,
+                );
+            }
+
             /// Adds another's values to these.
             pub(crate) fn absorb(&self, other: &Self) {
                 $(self.$field.fetch_add(other.$field.load(Relaxed), Relaxed);)+
+                self.way.absorb(&other.way);
             }
         }
     };

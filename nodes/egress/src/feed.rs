@@ -106,9 +106,10 @@ impl Hub {
         {
             self.report_track(now, unit.track, line);
         }
+        let published = self.repair.age.published(unit.sent).min(now);
         let mut read = false;
         for queue in &self.readers {
-            read |= queue.push(now, &block, kind);
+            read |= queue.push((published, now), &block, kind);
         }
         if !read && !self.readers.is_empty() {
             add(&counters.unread, 1);

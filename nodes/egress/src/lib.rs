@@ -33,6 +33,7 @@ mod timeline;
 mod tracks;
 mod unpack;
 mod views;
+mod wakeup;
 mod whep;
 mod wishes;
 

@@ -5,6 +5,7 @@ use crate::counters::{Counters, add};
 use crate::egress::Seat;
 use crate::gop::Cached;
 use crate::hub::Shared;
+use crate::wakeup::Wakeup;
 use crate::whep::WEBRTC;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
@@ -22,6 +23,9 @@ const MAX_BYTES: usize = 4 * 1024 * 1024;
 const MAX_LAG: Duration = Duration::from_secs(3);
 /// The same of a reader over WebRTC, who has no send buffer and wants to see what happens now.
 const MAX_LAG_WEBRTC: Duration = Duration::from_secs(1);
+
+/// What a reader over TCP has as its transport.
+const INTERLEAVED: &str = "TCP";
 
 /// Called when there is something for a reader that waits for nothing itself. Must return at once.
 pub(crate) type Wake = Box<dyn Fn() + Send + Sync>;
@@ -65,12 +69,15 @@ struct State {
     burst_bytes: usize,
     /// It is over WebRTC.
     brief: bool,
+    wakeup: Wakeup,
     flow: Flow,
 }
 
 #[derive(Debug)]
 struct Queued {
     at: Instant,
+    /// When a live unit was published, see [`crate::age::Age::published`].
+    published: Option<Instant>,
     /// A key unit of video: a late reader may go on here.
     key: bool,
     event: ReaderEvent,
@@ -99,7 +106,7 @@ impl Queue {
             ..State::default()
         };
         for unit in burst.iter().filter(|u| spec.tracks.contains(&u.block.track)) {
-            state.push(now, Arc::clone(&unit.block), unit.kind);
+            state.push(now, None, Arc::clone(&unit.block), unit.kind);
         }
         state.burst_blocks = state.blocks;
         state.burst_bytes = state.bytes;
@@ -137,8 +144,14 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Queues the packets of a unit, unless the reader waits for something else. False: it has not set up that track.
-    pub(crate) fn push(&self, now: Instant, block: &Arc<PacketBlock>, kind: MediaKind) -> bool {
+    /// Queues the packets of a unit that was published then, unless the reader waits for something else. False: it has not
+    /// set up that track.
+    pub(crate) fn push(
+        &self,
+        (published, now): (Instant, Instant),
+        block: &Arc<PacketBlock>,
+        kind: MediaKind,
+    ) -> bool {
         if !self.spec.tracks.contains(&block.track) {
             return false;
         }
@@ -154,10 +167,16 @@ impl Queue {
             }
             Flow::AwaitingKey | Flow::Playing => {}
         }
-        state.push(now, Arc::clone(block), kind);
+        // What was published before it came is no delay.
+        let published = Some(published).filter(|at| *at >= self.asked);
+        state.push(now, published, Arc::clone(block), kind);
         self.skip_if_late(&mut state, now);
+        // Only over TCP is one write for both cheaper than two.
+        let due = self.spec.transport != INTERLEAVED || state.wakeup.is_due(now, kind);
         drop(state);
-        self.notify();
+        if due {
+            self.notify();
+        }
         true
     }
 
@@ -233,14 +252,23 @@ impl Queue {
     }
 
     fn take(&self) -> Option<ReaderEvent> {
+        let now = Instant::now();
         let mut state = self.lock();
         // A node that stood still finds here what was new when it stopped.
         if state.flow == Flow::Playing {
-            self.skip_if_late(&mut state, Instant::now());
+            self.skip_if_late(&mut state, now);
         }
-        match (state.pop(), state.flow) {
+        let (taken, flow) = (state.pop(), state.flow);
+        drop(state);
+        match (taken, flow) {
+            (Some(queued), _) => {
+                if let Some(published) = queued.published {
+                    self.counters.way.note(now.saturating_duration_since(published));
+                }
+                Some(queued.event)
+            }
             (None, Flow::Closed(reason)) => Some(ReaderEvent::Closed(reason)),
-            (event, _) => event,
+            (None, _) => None,
         }
     }
 }
@@ -249,6 +277,7 @@ impl Queued {
     fn report(at: Instant, track: TrackId, line: RtpLine) -> Self {
         Self {
             at,
+            published: None,
             key: false,
             event: ReaderEvent::Report(track, line),
         }
@@ -256,25 +285,26 @@ impl Queued {
 }
 
 impl State {
-    fn push(&mut self, at: Instant, block: Arc<PacketBlock>, kind: MediaKind) {
+    fn push(&mut self, at: Instant, published: Option<Instant>, block: Arc<PacketBlock>, kind: MediaKind) {
         self.blocks += 1;
         self.bytes += block.bytes.len();
         self.events.push_back(Queued {
             at,
+            published,
             key: block.key && kind == MediaKind::Video,
             event: ReaderEvent::Block(block),
         });
     }
 
-    fn pop(&mut self) -> Option<ReaderEvent> {
-        let Queued { event, .. } = self.events.pop_front()?;
-        if let ReaderEvent::Block(block) = &event {
+    fn pop(&mut self) -> Option<Queued> {
+        let queued = self.events.pop_front()?;
+        if let ReaderEvent::Block(block) = &queued.event {
             self.blocks -= 1;
             self.bytes -= block.bytes.len();
             self.burst_blocks = self.burst_blocks.saturating_sub(1);
             self.burst_bytes = self.burst_bytes.saturating_sub(block.bytes.len());
         }
-        Some(event)
+        Some(queued)
     }
 
     fn clear(&mut self) {

@@ -4,6 +4,7 @@
 use super::*;
 use crate::timeline::Position;
 use bytes::Bytes;
+use futures::FutureExt;
 
 const VIDEO: TrackId = TrackId(0);
 const AUDIO: TrackId = TrackId(1);
@@ -48,12 +49,14 @@ fn burst(units: u32, size: usize) -> Vec<Cached> {
 }
 
 fn video(queue: &Queue, number: u32, key: bool, size: usize) {
-    queue.push(Instant::now(), &block(VIDEO, number, key, size), MediaKind::Video);
+    let now = Instant::now();
+    queue.push((now, now), &block(VIDEO, number, key, size), MediaKind::Video);
 }
 
 fn sound(queue: &Queue, number: u32) {
     // Sound stands alone, so its blocks count as keys: the queue must not take them for pictures.
-    queue.push(Instant::now(), &block(AUDIO, number, true, 10), MediaKind::Audio);
+    let now = Instant::now();
+    queue.push((now, now), &block(AUDIO, number, true, 10), MediaKind::Audio);
 }
 
 fn taken(queue: &Queue) -> Vec<u32> {
@@ -232,4 +235,42 @@ async fn what_waited_while_the_node_stood_still_is_not_taken_after_it() {
     assert!(q.close(CloseReason::StreamEnded));
     tokio::time::advance(Duration::from_secs(6)).await;
     assert_eq!(taken(&q), [5]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn over_tcp_a_sound_waits_for_the_picture_that_follows_and_elsewhere_it_does_not() {
+    for (transport, expected) in [("TCP", false), ("UDP", true)] {
+        let queue = queue_over(transport, &burst(1, 10));
+        sound(&queue, 1);
+        video(&queue, 2, false, 10);
+        queue.ready.notified().await;
+        assert_eq!(taken(&queue), [0, 1, 2]);
+        tokio::time::advance(Duration::from_millis(10)).await;
+        sound(&queue, 3);
+        assert_eq!(
+            queue.ready.notified().now_or_never().is_some(),
+            expected,
+            "{transport}"
+        );
+        tokio::time::advance(Duration::from_millis(20)).await;
+        video(&queue, 4, false, 10);
+        assert!(queue.ready.notified().now_or_never().is_some());
+        assert_eq!(taken(&queue), [3, 4], "nothing is lost, and in order");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_way_of_live_units_is_noted_and_of_none_that_was_there_before_the_reader() {
+    let queue = queue(&burst(3, 10));
+    let joined = Instant::now();
+    let before = joined.checked_sub(Duration::from_secs(1)).unwrap();
+    queue.push((before, joined), &block(VIDEO, 3, false, 10), MediaKind::Video);
+    queue.push((joined, joined), &block(VIDEO, 4, false, 10), MediaKind::Video);
+    tokio::time::advance(Duration::from_millis(7)).await;
+    assert_eq!(taken(&queue), [0, 1, 2, 3, 4]);
+    let way = &queue.counters.way;
+    assert_eq!(
+        (way.sum(), way.cumulative().last()),
+        (Duration::from_millis(7), Some((None, 1)))
+    );
 }

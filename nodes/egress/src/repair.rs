@@ -56,7 +56,7 @@ pub(crate) struct Repair {
     phase: Phase,
     held: Held,
     out: VecDeque<Out>,
-    age: Age,
+    pub(crate) age: Age,
     /// When the last live unit came, and how far apart they usually are.
     heard: Instant,
     spacing: Duration,

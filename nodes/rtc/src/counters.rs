@@ -2,6 +2,7 @@
 //! How the numbers are shown is `weft-control`'s business.
 
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
+use weft_histogram::Histogram;
 
 macro_rules! counters {
     ($($(#[doc = $help:literal])+ $field:ident => $name:literal,)*) => {
@@ -9,12 +10,23 @@ macro_rules! counters {
         #[derive(Debug, Default)]
         pub struct Counters {
             $($(#[doc = $help])+ pub $field: AtomicU64,)*
+            /// How much later than it was due a loop's next turn began.
+            pub lag: Histogram,
         }
 
         impl Counters {
             /// Calls `f` with the name, the meaning and the value of each.
             pub fn each(&self, f: &mut dyn FnMut(&'static str, &'static str, u64)) {
                 $(f($name, concat!($($help),+), self.$field.load(Relaxed));)*
+            }
+
+            /// The same for what has a histogram.
+            pub fn histograms(&self, f: &mut dyn FnMut(&'static str, &'static str, &Histogram)) {
+                f(
+                    "weft_rtc_loop_lag_seconds",
+                    "How much later than it was due a WebRTC loop's next turn began, where no packet came before.",
+                    &self.lag,
+                );
             }
         }
     };

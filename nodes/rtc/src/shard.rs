@@ -125,7 +125,10 @@ impl Shard {
                     None
                 }
                 () = socket.tcp().news() => None,
-                () = sleep_until(wake) => None,
+                () = sleep_until(wake) => {
+                    self.counters.lag.note(wake.elapsed());
+                    None
+                }
             };
             let now = self.look_at_clock(&socket);
             let mut next = command;

@@ -223,6 +223,13 @@ impl Shards {
             .sum()
     }
 
+    /// Commands that wait for a loop to carry them out.
+    #[must_use]
+    pub fn commands_waiting(&self) -> usize {
+        let waiting = |seat: &Seat| COMMANDS - seat.commands.capacity();
+        self.inner.handles.iter().map(waiting).sum()
+    }
+
     /// Closes every peer with `reason` and stops the threads. Handles then give [`Error::Stopped`].
     pub async fn stop(&self, reason: CloseReason) {
         for handle in &self.inner.handles {

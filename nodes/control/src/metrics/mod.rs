@@ -74,6 +74,9 @@ fn write_node(text: &mut Text, control: &Control) {
             text.sample(name, &[], value);
         }
     });
+    control
+        .node
+        .histograms(&mut |name, help, histogram| text.histogram(name, help, histogram));
 }
 
 /// What is known here of all nodes, by their leases.

@@ -39,6 +39,14 @@ async fn metrics_are_prometheus_text_with_one_head_per_family() {
         "weft_info{node=\"a\",role=\"standalone\",version=\"v9\"} 1",
         "weft_things_total 4",
         "# TYPE weft_things_total counter",
+        "# TYPE weft_waits_seconds histogram",
+        "weft_waits_seconds_bucket{le=\"0.0001\"} 1",
+        "weft_waits_seconds_bucket{le=\"0.0005\"} 1",
+        "weft_waits_seconds_bucket{le=\"0.001\"} 2",
+        "weft_waits_seconds_bucket{le=\"2.5\"} 2",
+        "weft_waits_seconds_bucket{le=\"+Inf\"} 3",
+        "weft_waits_seconds_sum 9.0008",
+        "weft_waits_seconds_count 3",
     ] {
         assert!(text.lines().any(|l| l == line), "{line} is missing in:\n{text}");
     }

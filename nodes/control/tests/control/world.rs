@@ -25,6 +25,7 @@ use weft_bus::{
     SeenNode, Serving,
 };
 use weft_control::{Control, Identity, NodeView, SessionKind, SessionLine};
+use weft_histogram::Histogram;
 use weft_wire::{
     ClockRate, CloseReply, CloseRequest, Codec, ConnectionReport, DrainReply, DrainRequest, Epoch, HubReport,
     IdleReport, Incarnation, MuxerReport, NodeAddresses, NodeLimits, NodeLoad, NodeName, NodeRecord,
@@ -187,6 +188,14 @@ impl NodeView for Desk {
 
     fn counters(&self, visit: &mut dyn FnMut(&'static str, &'static str, u64)) {
         visit("weft_things_total", "Things.", 4);
+    }
+
+    fn histograms(&self, visit: &mut dyn FnMut(&'static str, &'static str, &Histogram)) {
+        let histogram = Histogram::default();
+        for us in [100, 700, 9_000_000] {
+            histogram.note(Duration::from_micros(us));
+        }
+        visit("weft_waits_seconds", "Waits.", &histogram);
     }
 }
 

@@ -103,6 +103,8 @@ mod tests {
         }
 
         fn counters(&self, _visit: &mut dyn FnMut(&'static str, &'static str, u64)) {}
+
+        fn histograms(&self, _: &mut dyn FnMut(&'static str, &'static str, &weft_histogram::Histogram)) {}
     }
 
     /// A node beside others of these names, roles and RTSP addresses; the last may be draining.

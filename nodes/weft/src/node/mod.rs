@@ -12,6 +12,7 @@ mod gateway;
 mod greeting;
 mod http;
 mod join;
+mod lag;
 mod late;
 mod meter;
 mod name;

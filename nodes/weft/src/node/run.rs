@@ -107,6 +107,7 @@ impl Node {
         let state = self.state.clone();
         let bytes = move || state.parts().map_or(0, super::state::Parts::bytes);
         tasks.spawn(self.state.meter.clone().run(bytes));
+        tasks.spawn(self.state.lag.clone().run());
         tasks
     }
 

@@ -2,6 +2,7 @@
 //! Measuring is the meter's business, ending the node that of `run`.
 
 use super::drain::Drain;
+use super::lag::Lag;
 use super::meter::Meter;
 use super::{Role, name};
 use std::sync::atomic::Ordering::Relaxed;
@@ -22,6 +23,7 @@ pub(crate) struct State {
     role: Role,
     parts: OnceLock<Parts>,
     pub(crate) meter: Meter,
+    pub(crate) lag: Lag,
     pub(crate) drain: Drain,
     /// Whose limits count as they are now.
     settings: Live,
@@ -64,6 +66,7 @@ impl State {
             },
             parts: OnceLock::new(),
             meter: Meter::default(),
+            lag: Lag::default(),
             drain: Drain::new(),
             settings,
         })

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use weft_bus::{Bus, BusState};
 use weft_control::{Identity, NodeView, SessionKind, SessionLine};
 use weft_egress::{Egress, Hls, Whep};
+use weft_histogram::Histogram;
 use weft_ingest::Ingest;
 use weft_rtc::Shards;
 
@@ -70,7 +71,24 @@ impl NodeView for View {
         if let Some(ingest) = &self.ingest {
             ingest.counters().each(visit);
         }
+        visit(
+            "weft_rtc_commands_waiting",
+            "Orders to WebRTC peers that no loop has carried out yet.",
+            self.shards.commands_waiting() as u64,
+        );
         if let Some((egress, rtsp)) = &self.egress {
+            let hubs = egress.hubs();
+            let readers = || hubs.iter().flat_map(|hub| &hub.readers);
+            visit(
+                "weft_egress_units_queued",
+                "Units that wait in the queues of readers.",
+                readers().map(|reader| reader.queued_units as u64).sum(),
+            );
+            visit(
+                "weft_egress_bytes_queued",
+                "Bytes of packets that wait in the queues of readers.",
+                readers().map(|reader| reader.queued_bytes as u64).sum(),
+            );
             egress.counters().each(visit);
             egress.stills().counters().each(visit);
             rtsp.counters().each(visit);
@@ -80,6 +98,18 @@ impl NodeView for View {
         }
         if let Some(hls) = &self.hls {
             hls.counters(visit);
+        }
+    }
+
+    fn histograms(&self, visit: &mut dyn FnMut(&'static str, &'static str, &Histogram)) {
+        visit(
+            "weft_runtime_lag_seconds",
+            "How much later than it was due something ran on the node's runtime, ten times a second; about 1 ms is the timer's own.",
+            self.state.lag.histogram(),
+        );
+        self.shards.counters().histograms(visit);
+        if let Some((egress, _)) = &self.egress {
+            egress.counters().histograms(visit);
         }
     }
 }
