@@ -218,7 +218,7 @@ fn wait(now: u64, stream: u32) -> Duration {
     for factor in [0x85eb_ca6b, 0xc2b2_ae35_u32] {
         bits = (bits ^ bits >> 15).wrapping_mul(factor);
     }
-    let moment = u64::from(bits ^ bits >> 16) * step >> 32;
+    let moment = (u64::from(bits ^ bits >> 16) * step) >> 32;
     Duration::from_nanos((step + moment - now % step) % step)
 }
 
