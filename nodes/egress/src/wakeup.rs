@@ -5,11 +5,9 @@ use std::time::Duration;
 use tokio::time::Instant;
 use weft_wire::MediaKind;
 
-/// Pictures or sounds that are no further apart than this flow: the next one is about to come.
-const FLOWS: Duration = Duration::from_millis(45);
-/// A sound that has waited so long takes the newest along. Two that flow are never further apart than [`FLOWS`], so nothing
-/// waits longer than that, and longer than a picture takes at 25 a second nothing waits at all.
-const LONGEST: Duration = Duration::from_millis(30);
+/// So long a sound waits at most while sounds come as evenly as before; a little more than a picture takes at 25 a second. If
+/// nothing comes any more, neither sound nor picture, it waits for the next sender report or the end.
+const LONGEST: Duration = Duration::from_millis(45);
 
 /// What one reader has been woken for.
 #[derive(Debug, Default)]
@@ -23,16 +21,18 @@ pub(crate) struct Wakeup {
 impl Wakeup {
     /// Whether the reader is to be woken for a unit that was queued now.
     pub(crate) fn is_due(&mut self, now: Instant, kind: MediaKind) -> bool {
-        let flows = |last: Option<Instant>| last.is_some_and(|at| now.saturating_duration_since(at) <= FLOWS);
+        let since = |then: Instant| now.saturating_duration_since(then);
         let due = match kind {
             MediaKind::Video => {
                 self.picture = Some(now);
                 true
             }
             MediaKind::Audio => {
-                let follows = flows(self.sound.replace(now)) && flows(self.picture);
-                let since = *self.waits.get_or_insert(now);
-                !follows || now.saturating_duration_since(since) >= LONGEST
+                let waited = since(*self.waits.get_or_insert(now));
+                let picture = self.picture.is_some_and(|at| since(at) <= LONGEST);
+                // The next sound takes it along, should no picture come before.
+                let next = self.sound.replace(now).map(since);
+                !picture || next.is_none_or(|next| waited + next > LONGEST)
             }
         };
         if due {
@@ -75,6 +75,28 @@ mod tests {
         ];
         // The first sound has none before it: nobody knows when the next will come.
         assert_eq!(woken(&units), [0, 5, 33, 67, 100]);
+    }
+
+    #[test]
+    fn no_pace_of_sounds_makes_one_wait_longer() {
+        for pace in 1..60 {
+            for pictures in [33, 40, 66, 200] {
+                let sounds = (0..50).map(|n| ('s', n * pace));
+                let pictures = (0..50)
+                    .map(|n| ('p', n * pictures))
+                    .filter(|(_, at)| *at <= 49 * pace);
+                let mut units: Vec<(char, u64)> = sounds.chain(pictures).collect();
+                units.sort_by_key(|(_, at)| *at);
+                let woken = woken(&units);
+                for (_, at) in units {
+                    let wait = woken.iter().find(|woken| **woken >= at).map(|woken| woken - at);
+                    assert!(
+                        wait.is_none_or(|ms| ms <= 45),
+                        "{wait:?} at {at}, a sound each {pace} ms"
+                    );
+                }
+            }
+        }
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use weft_rtc::{MediaReceiver, NegotiatedTrack, PeerHandle, Shards};
 use weft_wire::CloseReason;
 
-/// Makes the receiver of a peer once its tracks are known; runs on the peer's thread.
+/// Makes the receiver of a peer once its tracks are known; runs on the peer's loop.
 pub(crate) type MakeReceiver =
     Box<dyn FnOnce(&[NegotiatedTrack], Arc<dyn Peer>) -> Result<Box<dyn MediaReceiver>, CloseReason> + Send>;
 

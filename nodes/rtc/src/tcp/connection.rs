@@ -118,9 +118,14 @@ impl Connection {
         input
     }
 
-    /// Gives back what was no whole packet yet, before anything else is read.
-    pub(super) fn put_back(&self, rest: BytesMut) {
-        self.inner().input = rest;
+    /// Gives back what was no whole packet yet; what has been read meanwhile follows it. True: it has ended, and there is
+    /// nothing more to look at.
+    pub(super) fn put_back(&self, mut rest: BytesMut) -> bool {
+        let mut inner = self.inner();
+        let over = inner.input.is_empty() && inner.state == State::Ended;
+        rest.unsplit(std::mem::take(&mut inner.input));
+        inner.input = rest;
+        over
     }
 
     /// Ends it once what is on its way has gone.

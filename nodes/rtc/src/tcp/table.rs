@@ -112,12 +112,11 @@ impl Table {
         let Some(connection) = connections.get(&remote) else {
             return false;
         };
-        if connection.has_ended() {
+        let over = connection.put_back(rest);
+        if over {
             connections.remove(&remote);
-            return false;
         }
-        connection.put_back(rest);
-        true
+        !over
     }
 
     /// Sends a packet to whoever is at the other end of this connection.

@@ -123,3 +123,17 @@ async fn nothing_is_read_beyond_what_the_shard_takes() {
     task.await.expect("it hears of the end");
     assert!(ours.has_ended());
 }
+
+#[actix_rt::test]
+async fn what_is_read_while_the_shard_looks_follows_what_it_gives_back() {
+    let Pair { ours, .. } = pair();
+    ours.inner().input.extend_from_slice(b"abc");
+    let mut taken = ours.take_input();
+    // On another thread its task reads on, up to the end.
+    ours.inner().input.extend_from_slice(b"def");
+    ours.inner().state = State::Ended;
+    assert!(!ours.put_back(taken.split_off(2)), "there is more to look at");
+    let taken = ours.take_input();
+    assert_eq!(&taken[..], b"cdef");
+    assert!(ours.put_back(taken), "and now there is not");
+}
